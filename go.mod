@@ -1,0 +1,3 @@
+module hapi
+
+go 1.26
