@@ -6,130 +6,135 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// Querier runs SQL: on the reader, in a View, or in the writer's transaction.
-// Statements are prepared once per connection, so their texts must be constants.
+// Querier is a transaction or the pool of readers: the caller decides what is
+// atomic. Statements are prepared once.
 type Querier interface {
-	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
-	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
-	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+	Exec(ctx context.Context, query string, args ...any) (sql.Result, error)
+	Query(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRow(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// connection is what *sql.DB and *sql.Conn have in common.
-type connection interface {
+type preparer interface {
 	PrepareContext(ctx context.Context, query string) (*sql.Stmt, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// statements is a Querier that prepares each text once.
+// statements prepares each text once. The texts are constants of this package,
+// so there are few.
 type statements struct {
-	on     connection
-	mu     sync.RWMutex
-	byText map[string]*sql.Stmt
+	on   preparer
+	mu   sync.RWMutex
+	byID map[string]*sql.Stmt
 }
 
-func newStatements(on connection) *statements {
-	return &statements{on: on, byText: make(map[string]*sql.Stmt)}
+func newStatements(on preparer) *statements {
+	return &statements{on: on, byID: map[string]*sql.Stmt{}}
 }
 
-func (s *statements) prepared(ctx context.Context, query string) (*sql.Stmt, error) {
+func (s *statements) prepare(query string) (*sql.Stmt, error) {
 	s.mu.RLock()
-	stmt := s.byText[query]
+	stmt := s.byID[query]
 	s.mu.RUnlock()
 	if stmt != nil {
 		return stmt, nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if stmt := s.byText[query]; stmt != nil {
+	if stmt := s.byID[query]; stmt != nil {
 		return stmt, nil
 	}
-	stmt, err := s.on.PrepareContext(context.WithoutCancel(ctx), query)
+	stmt, err := s.on.PrepareContext(context.Background(), query)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("prepare: %w", err)
 	}
-	s.byText[query] = stmt
+	s.byID[query] = stmt
 	return stmt, nil
 }
 
-func (s *statements) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	stmt, err := s.prepared(ctx, query)
+// A context that can end costs the driver a goroutine per statement; the
+// statements here are short, so they run to their end.
+
+func (s *statements) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	stmt, err := s.prepare(query)
 	if err != nil {
 		return nil, err
 	}
-	return stmt.ExecContext(ctx, args...)
+	return stmt.ExecContext(context.WithoutCancel(ctx), args...)
 }
 
-func (s *statements) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, err := s.prepared(ctx, query)
+func (s *statements) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	stmt, err := s.prepare(query)
 	if err != nil {
 		return nil, err
 	}
-	return stmt.QueryContext(ctx, args...)
+	return stmt.QueryContext(context.WithoutCancel(ctx), args...)
 }
 
-func (s *statements) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	stmt, err := s.prepared(ctx, query)
-	if err != nil { // a Row cannot be made from an error: this one meets the same
-		return s.on.QueryRowContext(ctx, query, args...)
+func (s *statements) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	stmt, err := s.prepare(query)
+	if err != nil { // let the row carry the error
+		return s.on.QueryRowContext(context.WithoutCancel(ctx), query, args...)
 	}
-	return stmt.QueryRowContext(ctx, args...)
+	return stmt.QueryRowContext(context.WithoutCancel(ctx), args...)
 }
 
 func (s *statements) close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var errs []error
-	for _, stmt := range s.byText {
-		errs = append(errs, stmt.Close())
+	var err error
+	for _, stmt := range s.byID {
+		err = errors.Join(err, stmt.Close())
 	}
-	clear(s.byText)
-	return errors.Join(errs...)
+	clear(s.byID)
+	return err
 }
 
-// snapshot is a Querier of one read transaction.
-type snapshot struct {
-	tx         *sql.Tx
-	statements *statements
-}
-
-func (s *snapshot) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	stmt, err := s.statements.prepared(ctx, query)
+// collect reads all rows through the addresses that fields gives for one T.
+func collect[T any](rows *sql.Rows, err error, fields func(*T) []any) ([]T, error) {
 	if err != nil {
-		return nil, err
+		return nil, explain(err)
 	}
-	return s.tx.StmtContext(ctx, stmt).ExecContext(ctx, args...)
-}
-
-func (s *snapshot) QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
-	stmt, err := s.statements.prepared(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	return s.tx.StmtContext(ctx, stmt).QueryContext(ctx, args...)
-}
-
-func (s *snapshot) QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row {
-	stmt, err := s.statements.prepared(ctx, query)
-	if err != nil {
-		return s.tx.QueryRowContext(ctx, query, args...)
-	}
-	return s.tx.StmtContext(ctx, stmt).QueryRowContext(ctx, args...)
-}
-
-// collect reads all rows through the targets that row gives for each of them.
-func collect[T any](rows *sql.Rows, err error, row func(*T) []any) ([]T, error) {
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var all []T
+	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+	var out []T
 	for rows.Next() {
-		all = append(all, *new(T))
-		if err := rows.Scan(row(&all[len(all)-1])...); err != nil {
-			return nil, fmt.Errorf("scan row: %w", err)
+		var v T
+		if err := rows.Scan(fields(&v)...); err != nil {
+			return nil, err
 		}
+		out = append(out, v)
 	}
-	return all, rows.Err()
+	return out, explain(rows.Err())
+}
+
+// Errors of the database that a person can do something about.
+var (
+	ErrBusy     = errors.New("the database is locked by another process; stop the other program that uses it")
+	ErrReadOnly = errors.New("the database is read-only; check the file's owner and permissions")
+	ErrFull     = errors.New("the disk is full; free some space")
+	ErrCorrupt  = errors.New("the database is damaged; restore a backup")
+)
+
+// explain adds what to do to the errors that are told apart by the driver's
+// code. It is the one place that knows the driver's errors.
+func explain(err error) error {
+	var e *sqlite.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return fmt.Errorf("%w (%w)", ErrBusy, err)
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM:
+		return fmt.Errorf("%w (%w)", ErrReadOnly, err)
+	case sqlite3.SQLITE_FULL:
+		return fmt.Errorf("%w (%w)", ErrFull, err)
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("%w (%w)", ErrCorrupt, err)
+	}
+	return err
 }

@@ -2,24 +2,141 @@ package store
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+	"strconv"
 
 	"hapi/internal/wire"
 )
 
-// Job is a write. Its functions run on the writer goroutine.
+// ErrStopped is what a job gets that comes when the writer has stopped.
+var ErrStopped = errors.New("the store has stopped")
+
+// Job is one caller's part of a commit.
 type Job struct {
-	// Do reads and writes. It runs again when another job of its transaction
-	// failed: it must assign results, never append to them. An error it
-	// returns undoes this job alone, but costs the transaction of its
-	// neighbours: a refusal that is part of normal work is better a result.
+	// Do runs on the writer goroutine. It may run a second time when its batch
+	// failed, so it assigns results and never appends to them. A returned error
+	// undoes this job alone.
 	Do func(tx *Tx) error
-	// Applied runs after the commit and before anything is announced: it
-	// brings caches up to date. May be nil.
+	// Applied runs after the commit, before the events are announced: the place
+	// to bring caches up to date. May be nil.
 	Applied func()
-	// Done hears the outcome exactly once, after the announcement. It must not
-	// block. May be nil.
+	// Done is called exactly once, last. It must not block. May be nil.
 	Done func(err error)
+}
+
+// Submit queues j behind all jobs submitted before. It waits while the queue is
+// full. When it returns an error, j will not run and Done is not called.
+func (s *Store) Submit(ctx context.Context, j Job) error {
+	select {
+	case <-s.stopped:
+		return ErrStopped
+	default:
+	}
+	select {
+	case s.queue <- j:
+		return nil
+	case <-s.stopped:
+		return ErrStopped
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
+// Write runs do in a transaction and returns when it is durable.
+func (s *Store) Write(ctx context.Context, do func(tx *Tx) error) error {
+	return s.WriteJob(ctx, Job{Do: do})
+}
+
+// WriteJob submits j and returns when it is done. Done must be nil.
+func (s *Store) WriteJob(ctx context.Context, j Job) error {
+	done := make(chan error, 1)
+	j.Done = func(err error) { done <- err }
+	if err := s.Submit(ctx, j); err != nil {
+		return err
+	}
+	// The job runs whatever happens to ctx: its outcome is worth waiting for.
+	select {
+	case err := <-done:
+		return err
+	case <-s.stopped:
+		select {
+		case err := <-done:
+			return err
+		default:
+			return ErrStopped
+		}
+	}
+}
+
+// Run is the writer. When ctx ends it commits what is queued and returns.
+func (s *Store) Run(ctx context.Context) error {
+	conn, err := s.writer.Conn(context.WithoutCancel(ctx))
+	if err != nil {
+		close(s.stopped)
+		return fmt.Errorf("open the writing connection: %w", err)
+	}
+	w := &writer{store: s, stmts: newStatements(conn), heads: map[int64]*head{}, change: s.committed.Load()}
+	for {
+		select {
+		case j := <-s.queue:
+			w.commit(w.gather(j))
+		case <-ctx.Done():
+			return errors.Join(w.drain(), w.stmts.close(), conn.Close())
+		}
+	}
+}
+
+type writer struct {
+	store  *Store
+	stmts  *statements
+	heads  map[int64]*head // by session key; dropped after a rollback
+	change int64           // last number taken
+	batch  []Job
+}
+
+// drain refuses new jobs, then commits those that are queued.
+func (w *writer) drain() error {
+	close(w.store.stopped)
+	for {
+		select {
+		case j := <-w.store.queue:
+			w.commit(w.gather(j))
+		default:
+			_, err := w.stmts.Exec(context.Background(), `PRAGMA wal_checkpoint(TRUNCATE)`)
+			return err
+		}
+	}
+}
+
+func (w *writer) gather(first Job) []Job {
+	w.batch = append(w.batch[:0], first)
+	for len(w.batch) < w.store.maxBatch {
+		select {
+		case j := <-w.store.queue:
+			w.batch = append(w.batch, j)
+		default:
+			return w.batch
+		}
+	}
+	return w.batch
+}
+
+// commit runs all jobs of the batch in one transaction. If one fails, each
+// gets a transaction of its own, so that it fails alone.
+func (w *writer) commit(batch []Job) {
+	if err := w.transact(batch); err == nil {
+		return
+	} else if len(batch) == 1 {
+		batch[0].done(err)
+		return
+	}
+	for i := range batch {
+		if err := w.transact(batch[i : i+1]); err != nil {
+			batch[i].done(err)
+		}
+	}
 }
 
 func (j *Job) done(err error) {
@@ -28,148 +145,95 @@ func (j *Job) done(err error) {
 	}
 }
 
-// Submit queues a job behind all that were submitted before it. It waits while
-// the queue is full. After an error none of the job's functions run.
-func (s *Store) Submit(ctx context.Context, j Job) error {
-	return s.queue.put(ctx, j)
-}
-
-// Write submits do and waits until it is committed. When ctx ends first, the
-// outcome is open and what do assigns must not be read.
-func (s *Store) Write(ctx context.Context, do func(tx *Tx) error) error {
-	committed := make(chan error, 1)
-	err := s.Submit(ctx, Job{Do: do, Done: func(err error) { committed <- err }})
-	if err != nil {
-		return err
-	}
-	select {
-	case err := <-committed:
-		return err
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// Run is the writer. When ctx ends it refuses further jobs, commits those that
-// wait, folds the log into the database and returns.
-func (s *Store) Run(ctx context.Context) error {
-	var batch []Job
-	for {
-		select {
-		case <-s.queue.wake:
-		case <-ctx.Done():
-			return s.drain()
-		}
-		for {
-			batch = s.queue.take(batch[:0], s.opt.MaxBatch)
-			if len(batch) == 0 {
-				break
-			}
-			s.commit(batch)
-			clear(batch)
-		}
-	}
-}
-
-func (s *Store) drain() error {
-	left := s.queue.stop()
-	for len(left) > 0 {
-		n := min(len(left), s.opt.MaxBatch)
-		s.commit(left[:n])
-		left = left[n:]
-	}
-	if _, err := s.conn.ExecContext(context.Background(), `PRAGMA wal_checkpoint(TRUNCATE)`); err != nil {
-		return fmt.Errorf("checkpoint %s: %w", s.path, explain(err))
-	}
-	return nil
-}
-
-// commit runs the jobs in one transaction. If one of them fails, or the commit
-// does, the transaction is undone and the jobs run again, the culprit apart
-// from its neighbours and all in their order.
-func (s *Store) commit(batch []Job) {
-	failed, err := s.attempt(batch)
-	switch {
-	case err == nil:
-	case len(batch) == 1:
-		batch[0].done(err)
-	case failed < 0: // the commit itself: halve, so that what fits is kept
-		s.commit(batch[:len(batch)/2])
-		s.commit(batch[len(batch)/2:])
-	default:
-		if failed > 0 {
-			s.commit(batch[:failed])
-		}
-		s.commit(batch[failed : failed+1])
-		if failed+1 < len(batch) {
-			s.commit(batch[failed+1:])
-		}
-	}
-}
-
-// attempt runs and commits a batch and tells its jobs, or undoes it all: then
-// it returns the index of the job that failed, or -1 if it was no job.
-func (s *Store) attempt(batch []Job) (failed int, err error) {
-	ctx := context.Background()
-	if _, err := s.writer.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
-		return -1, fmt.Errorf("begin: %w", explain(err))
-	}
-	tx := &Tx{Querier: s.writer, Context: ctx, store: s, last: s.change.Load()}
-	reports := make([]report, len(batch))
-	for i := range batch {
-		tx.begin()
-		if err := batch[i].Do(tx); err != nil {
-			s.rollback(ctx)
-			return i, explain(err)
-		}
-		reports[i] = tx.report()
-	}
-	if err := s.finish(ctx, tx); err != nil {
-		s.rollback(ctx)
-		return -1, fmt.Errorf("commit: %w", explain(err))
-	}
-	s.tell(batch, reports)
-	return 0, nil
-}
-
-func (s *Store) finish(ctx context.Context, tx *Tx) error {
-	if tx.last != s.change.Load() {
-		if _, err := s.writer.ExecContext(ctx, `UPDATE meta SET value = $1 WHERE key = 'change'`, tx.last); err != nil {
-			return err
-		}
-	}
-	if _, err := s.writer.ExecContext(ctx, `COMMIT`); err != nil {
-		return err
-	}
-	s.change.Store(tx.last)
-	return nil
-}
-
-// rollback undoes the transaction. SQLite may have done so already, so its
-// error says nothing.
-func (s *Store) rollback(ctx context.Context) {
-	_, _ = s.writer.ExecContext(ctx, `ROLLBACK`)
-}
-
-// report is what a job did, to be told when it is committed.
-type report struct {
-	change int64 // 0: it touched nothing
-	last   int64 // the last change number when the job ended
+// told is what one job changed and has to tell.
+type told struct {
+	change int64
 	events []wire.Event
 }
 
-func (s *Store) tell(batch []Job, reports []report) {
+func (w *writer) transact(batch []Job) error {
+	before := w.change
+	tolds, err := w.run(batch)
+	if err != nil {
+		w.change = before
+		clear(w.heads)
+		return explain(err)
+	}
+	w.store.committed.Store(w.change)
 	for i := range batch {
 		if batch[i].Applied != nil {
 			batch[i].Applied()
 		}
-	}
-	for _, r := range reports {
-		if r.change != 0 || len(r.events) > 0 {
-			s.opt.Announce(r.last, r.events)
+		if t := tolds[i]; t.change > before || len(t.events) > 0 {
+			w.store.announce(t.change, t.events)
 		}
-	}
-	for i := range batch {
 		batch[i].done(nil)
 	}
+	return nil
+}
+
+func (w *writer) run(batch []Job) (tolds []told, err error) {
+	ctx := context.Background()
+	if _, err := w.stmts.Exec(ctx, `BEGIN IMMEDIATE`); err != nil {
+		return nil, fmt.Errorf("begin: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			if _, rollbackErr := w.stmts.Exec(ctx, `ROLLBACK`); rollbackErr != nil {
+				w.store.log.Error("rollback failed", "err", rollbackErr)
+			}
+		}
+	}()
+	before := w.change
+	tolds = make([]told, len(batch))
+	for i := range batch {
+		tx := &Tx{w: w}
+		if err := batch[i].Do(tx); err != nil {
+			return nil, err
+		}
+		tolds[i] = told{change: w.change, events: tx.events}
+	}
+	if w.change != before {
+		if _, err := w.stmts.Exec(ctx, `UPDATE meta SET value = $1 WHERE name = 'change'`, strconv.FormatInt(w.change, 10)); err != nil {
+			return nil, fmt.Errorf("write the change counter: %w", err)
+		}
+	}
+	if _, err := w.stmts.Exec(ctx, `COMMIT`); err != nil {
+		return nil, fmt.Errorf("commit: %w", err)
+	}
+	return tolds, nil
+}
+
+// Tx is what a Job works with. It must not be kept.
+type Tx struct {
+	w      *writer
+	change int64
+	events []wire.Event
+}
+
+// Change is the number this job stamps on every row it touches.
+func (tx *Tx) Change() int64 {
+	if tx.change == 0 {
+		tx.w.change++
+		tx.change = tx.w.change
+	}
+	return tx.change
+}
+
+// Announce tells watchers after the commit.
+func (tx *Tx) Announce(e ...wire.Event) { tx.events = append(tx.events, e...) }
+
+// Exec runs a statement in the transaction.
+func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (sql.Result, error) {
+	return tx.w.stmts.Exec(ctx, query, args...)
+}
+
+// Query runs a query in the transaction.
+func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
+	return tx.w.stmts.Query(ctx, query, args...)
+}
+
+// QueryRow runs a query of one row in the transaction.
+func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) *sql.Row {
+	return tx.w.stmts.QueryRow(ctx, query, args...)
 }
