@@ -1,0 +1,234 @@
+// Package api is the HTTP plane for people's clients: REST and the event
+// stream. It decodes, asks the services, which hold the rules, and encodes.
+// Nothing here changes state by itself.
+package api
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"path"
+	"strings"
+	"sync/atomic"
+
+	"hapi/internal/hub/events"
+	"hapi/internal/hub/messages"
+	"hapi/internal/hub/rpc"
+	"hapi/internal/hub/sessions"
+	"hapi/internal/hub/store"
+
+	"hapi/internal/hub/auth"
+	"hapi/internal/wire"
+)
+
+// Deps are the services behind the plane; all are required.
+type Deps struct {
+	Auth     Authority
+	OwnerID  int64 // the user id every token holder is given
+	Sessions Sessions
+	Messages Messages
+	Machines Machines
+	RPC      Caller
+	Bus      Bus
+	Changes  Changes
+	Origins  Origins
+	WebUI    http.Handler // everything outside the hub's own paths
+	// Ready says whether the services take calls; before and after, routes
+	// that need them answer 503.
+	Ready  func() bool
+	Logger *slog.Logger
+}
+
+// API serves /health, /api/* and, through the web app, every other path.
+type API struct {
+	auth     Authority
+	ownerID  int64
+	sessions Sessions
+	messages Messages
+	machines Machines
+	rpc      Caller
+	bus      Bus
+	changes  Changes
+	origins  Origins
+	webUI    http.Handler
+	ready    func() bool
+	log      *slog.Logger
+
+	watchers watchers
+	uploads  chan struct{} // one token for each upload being relayed
+	panics   atomic.Int64
+
+	closing context.Context // ends when streams must
+	close   context.CancelFunc
+}
+
+// New makes the plane.
+func New(d Deps) *API {
+	a := &API{
+		auth: d.Auth, ownerID: d.OwnerID, sessions: d.Sessions, messages: d.Messages, machines: d.Machines,
+		rpc: d.RPC, bus: d.Bus, changes: d.Changes, origins: d.Origins, webUI: d.WebUI, ready: d.Ready, log: d.Logger,
+		uploads: make(chan struct{}, maxUploads),
+	}
+	a.closing, a.close = context.WithCancel(context.Background())
+	return a
+}
+
+// CloseStreams ends every event stream; clients reconnect and resume. Streams
+// asked for afterwards are refused as not connected.
+func (a *API) CloseStreams() { a.close() }
+
+// Panics counts the requests that ended in a panic.
+func (a *API) Panics() int64 { return a.panics.Load() }
+
+// Handler serves the whole plane.
+func (a *API) Handler() http.Handler {
+	hub := a.origins.CORS(a.recovering(a.routes()))
+	return limitBody(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch p := r.URL.Path; {
+		case p == "/health", p == "/api", strings.HasPrefix(p, "/api/"):
+			hub.ServeHTTP(w, r)
+		case strings.HasPrefix(p, "/api"): // never the app's index page
+			notFound(w, r)
+		default:
+			a.webUI.ServeHTTP(w, r)
+		}
+	}))
+}
+
+// handler is a route: what it returns is answered by fail.
+type handler func(w http.ResponseWriter, r *http.Request) error
+
+func (a *API) routes() http.Handler {
+	open := http.NewServeMux()
+	a.handle(open, "GET /health", a.health)
+	a.handle(open, "/health", noRoute)
+	a.handle(open, "POST /api/auth", a.authenticate)
+	a.handle(open, "/api/auth", noRoute)
+	a.handle(open, "POST /api/bind", a.bind)
+	a.handle(open, "/api/bind", noRoute)
+
+	known := http.NewServeMux()
+	a.handle(known, "GET /api/sessions", a.listSessions)
+	a.handle(known, "GET /api/sessions/{id}", a.getSession)
+	a.handle(known, "POST /api/sessions/{id}/abort", a.abort)
+	a.handle(known, "GET /api/sessions/{id}/messages", a.listMessages)
+	a.handle(known, "POST /api/sessions/{id}/messages", a.sendMessage)
+	a.handle(known, "DELETE /api/sessions/{id}/messages/{messageId}", a.cancelMessage)
+	a.handle(known, "POST /api/sessions/{id}/messages/queued-state", a.queuedState)
+	a.handle(known, "POST /api/sessions/{id}/permissions/{requestId}/approve", a.approve)
+	a.handle(known, "POST /api/sessions/{id}/permissions/{requestId}/deny", a.deny)
+	a.handle(known, "POST /api/sessions/{id}/upload", a.upload)
+	a.handle(known, "POST /api/sessions/{id}/upload/delete", a.deleteUpload)
+	a.handle(known, "POST /api/visibility", a.setVisibility)
+	a.handle(known, "GET /api/events", a.events)
+	a.handle(known, "/", noRoute)
+
+	authenticated := a.authenticated(known)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case "/health", "/api/auth", "/api/bind":
+			open.ServeHTTP(w, r)
+		default:
+			authenticated.ServeHTTP(w, r)
+		}
+	})
+}
+
+func (a *API) handle(mux *http.ServeMux, pattern string, h handler) {
+	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			a.fail(w, r, err)
+		}
+	})
+}
+
+func noRoute(http.ResponseWriter, *http.Request) error { return errNoRoute }
+
+// canonical says whether the mux would serve p as it is; it redirects any
+// other spelling, and peers expect those to be unknown.
+func canonical(p string) bool {
+	return p == path.Clean(p) || p == path.Clean(p)+"/"
+}
+
+// Authority says who may call.
+type Authority interface {
+	AccessToken(raw string) (wire.Namespace, error)
+	Issue(ns wire.Namespace) (string, error)
+	Verify(token string) (auth.Identity, error)
+}
+
+// Sessions is what the plane asks about sessions.
+type Sessions interface {
+	Get(ns wire.Namespace, id wire.SessionID) (wire.Session, error)
+	Active(ns wire.Namespace, id wire.SessionID) (wire.Session, error)
+	Access(ns wire.Namespace, id wire.SessionID) error
+	List(ctx context.Context, ns wire.Namespace, q sessions.ListQuery) ([]wire.SessionSummary, error)
+	ActiveSessions(ns wire.Namespace) []wire.Session
+}
+
+// Machines is what the plane asks about machines.
+type Machines interface {
+	Access(ns wire.Namespace, id wire.MachineID) error
+}
+
+// Messages is what the plane asks about messages.
+type Messages interface {
+	Page(ctx context.Context, ns wire.Namespace, id wire.SessionID, q messages.PageQuery) (*wire.Page, error)
+	Send(ctx context.Context, ns wire.Namespace, id wire.SessionID, in wire.SendRequest, sentFrom string) (wire.Message, error)
+	Cancel(ctx context.Context, ns wire.Namespace, id wire.SessionID, key string) (wire.CancelResult, error)
+	QueuedState(ctx context.Context, ns wire.Namespace, id wire.SessionID, ids []wire.LocalID) (wire.QueuedState, error)
+}
+
+// Caller asks the process that runs a session to do something.
+type Caller interface {
+	CallRaw(ctx context.Context, scope, method string, params any) ([]byte, error)
+}
+
+// Bus is where events come from.
+type Bus interface {
+	Subscribe(f events.Filter, lastEventID string) (*events.Subscription, events.Resume)
+}
+
+// Changes lists what changed since a client was last here.
+type Changes interface {
+	ChangesSince(ctx context.Context, since int64, f events.Filter) (store.Changes, error)
+}
+
+var _ Caller = (*rpc.Registry)(nil)
+
+// connected refuses a call outside the time the services take calls.
+func (a *API) connected() error {
+	if !a.ready() {
+		return wire.ErrNotConnected
+	}
+	return nil
+}
+
+// session is the guard of a session's routes: 503, 404, 403.
+func (a *API) session(r *http.Request) (wire.Session, error) {
+	if err := a.connected(); err != nil {
+		return wire.Session{}, err
+	}
+	return a.sessions.Get(callerOf(r).NS, sessionID(r))
+}
+
+// activeSession is session, and 409 when its process is not there.
+func (a *API) activeSession(r *http.Request) (wire.Session, error) {
+	if err := a.connected(); err != nil {
+		return wire.Session{}, err
+	}
+	return a.sessions.Active(callerOf(r).NS, sessionID(r))
+}
+
+// access is session for routes that need only its existence.
+func (a *API) access(r *http.Request) error {
+	if err := a.connected(); err != nil {
+		return err
+	}
+	return a.sessions.Access(callerOf(r).NS, sessionID(r))
+}
+
+func sessionID(r *http.Request) wire.SessionID { return wire.SessionID(r.PathValue("id")) }
+
+var _ = errors.New

@@ -1,0 +1,133 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strings"
+
+	"hapi/internal/hub/auth"
+	"hapi/internal/wire"
+)
+
+var (
+	errMissingToken     = &wire.Error{Kind: wire.Unauthorized, Text: "Missing authorization token"}
+	errBadToken         = &wire.Error{Kind: wire.Unauthorized, Text: "Invalid token"}
+	errBadTokenPayload  = &wire.Error{Kind: wire.Unauthorized, Text: "Invalid token payload"}
+	errBadAccessToken   = &wire.Error{Kind: wire.Unauthorized, Text: "Invalid access token"}
+	errTelegramDisabled = &wire.Error{
+		Kind: wire.Unavailable,
+		Text: "Telegram authentication is disabled. Configure TELEGRAM_BOT_TOKEN.",
+	}
+)
+
+// session token and its holder, the answer of a successful exchange.
+type authenticated struct {
+	Token string   `json:"token"`
+	User  authUser `json:"user"`
+}
+
+type authUser struct {
+	ID        int64  `json:"id"`
+	FirstName string `json:"firstName"`
+}
+
+// authenticate serves POST /api/auth: an access token for a session token.
+func (a *API) authenticate(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxAuthBody)
+	in, err := readObject(r)
+	if err != nil {
+		return bare(err)
+	}
+	if in.has("initData") {
+		if in.text("initData") == nil {
+			return wire.ErrInvalidBody
+		}
+		return errTelegramDisabled
+	}
+	token := in.requiredText("accessToken")
+	if in.err() != nil {
+		return wire.ErrInvalidBody
+	}
+	ns, err := a.auth.AccessToken(token)
+	if err != nil {
+		return errBadAccessToken
+	}
+	issued, err := a.auth.Issue(ns)
+	if err != nil {
+		return err
+	}
+	a.write(w, r, http.StatusOK, authenticated{issued, authUser{a.ownerID, "Web User"}})
+	return nil
+}
+
+// bind serves POST /api/bind, which ties a Telegram user to a namespace. There
+// is no Telegram bot here, so it refuses after the checks that come first.
+func (a *API) bind(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, maxAuthBody)
+	in, err := readObject(r)
+	if err != nil {
+		return bare(err)
+	}
+	token := in.requiredText("accessToken")
+	in.requiredText("initData")
+	if in.err() != nil {
+		return wire.ErrInvalidBody
+	}
+	if _, err := a.auth.AccessToken(token); err != nil {
+		return errBadAccessToken
+	}
+	return errTelegramDisabled
+}
+
+// authenticated lets only holders of a session token through.
+func (a *API) authenticated(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		caller, err := a.identify(r)
+		if err != nil {
+			a.fail(w, r, err)
+			return
+		}
+		if !canonical(r.URL.EscapedPath()) {
+			notFound(w, r)
+			return
+		}
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)))
+	})
+}
+
+func (a *API) identify(r *http.Request) (auth.Identity, error) {
+	token, ok := bearer(r)
+	if !ok {
+		return auth.Identity{}, errMissingToken
+	}
+	caller, err := a.auth.Verify(token)
+	switch {
+	case errors.Is(err, auth.ErrInvalidPayload):
+		return auth.Identity{}, errBadTokenPayload
+	case err != nil:
+		return auth.Identity{}, errBadToken
+	}
+	return caller, nil
+}
+
+// bearer is the token of the header; an EventSource cannot set one, so the
+// stream takes it from its URL too.
+func bearer(r *http.Request) (string, bool) {
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok && token != "" {
+		return token, true
+	}
+	if r.URL.Path == "/api/events" {
+		token := r.URL.Query().Get("token")
+		return token, token != ""
+	}
+	return "", false
+}
+
+type callerKey struct{}
+
+// callerOf is who authenticated lets through.
+func callerOf(r *http.Request) auth.Identity {
+	caller, _ := r.Context().Value(callerKey{}).(auth.Identity)
+	return caller
+}

@@ -1,0 +1,67 @@
+package api
+
+import (
+	"errors"
+	"net/http"
+
+	"github.com/google/uuid"
+
+	"hapi/internal/wire"
+)
+
+var statusOf = map[wire.Kind]int{
+	wire.Internal:     http.StatusInternalServerError,
+	wire.Invalid:      http.StatusBadRequest,
+	wire.Unauthorized: http.StatusUnauthorized,
+	wire.Forbidden:    http.StatusForbidden,
+	wire.NotFound:     http.StatusNotFound,
+	wire.Conflict:     http.StatusConflict,
+	wire.TooLarge:     http.StatusRequestEntityTooLarge,
+	wire.Unavailable:  http.StatusServiceUnavailable,
+	wire.BadGateway:   http.StatusBadGateway,
+	wire.Timeout:      http.StatusGatewayTimeout,
+}
+
+var (
+	errInternal = &wire.Error{Kind: wire.Internal, Text: "Internal error"}
+	// errTooLong marks a body over the limit; it is answered bare.
+	errTooLong = errors.New("request body over the limit")
+	// errNoRoute marks a path or method the plane does not have.
+	errNoRoute = errors.New("no such route")
+)
+
+// fail answers err. What nobody classified is logged, once, here, and not shown.
+func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if gone(r) {
+		a.log.DebugContext(r.Context(), "caller left", "route", r.Pattern)
+		return
+	}
+	if errors.Is(err, errTooLong) {
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	}
+	if errors.Is(err, errNoRoute) {
+		notFound(w, r)
+		return
+	}
+	shown := errInternal
+	if !errors.As(err, &shown) {
+		a.logFailure(w, r, "request failed", "err", err)
+	}
+	a.write(w, r, statusOf[shown.Kind], shown)
+}
+
+// logFailure logs under an id the answer carries, so that a person's report
+// finds its line. The URL is left out: it may hold a token.
+func (a *API) logFailure(w http.ResponseWriter, r *http.Request, message string, facts ...any) {
+	id := uuid.NewString()
+	w.Header().Set("X-Request-Id", id)
+	a.log.ErrorContext(r.Context(), message, append([]any{"request", id, "route", r.Pattern}, facts...)...)
+}
+
+func gone(r *http.Request) bool { return r.Context().Err() != nil }
+
+func notFound(w http.ResponseWriter, r *http.Request) {
+	reply(w, r, http.StatusNotFound, "text/plain; charset=UTF-8", []byte("404 Not Found"))
+}

@@ -1,0 +1,110 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strings"
+	"unicode/utf8"
+
+	"hapi/internal/wire"
+)
+
+// maxUpload is the largest file, decoded.
+const maxUpload = 50 << 20
+
+// maxUploads bounds the memory that uploads take: each is held whole, in
+// base64, while it is handed on. Further ones wait.
+const maxUploads = 4
+
+// fileFailure is how file routes say that a call failed.
+type fileFailure struct {
+	Success bool   `json:"success"`
+	Error   string `json:"error"`
+	Code    string `json:"code,omitempty"`
+}
+
+// upload serves POST /api/sessions/{id}/upload: the file goes to the machine
+// the agent runs on, and its path there comes back.
+func (a *API) upload(w http.ResponseWriter, r *http.Request) error {
+	s, err := a.activeSession(r)
+	if err != nil {
+		return err
+	}
+	select {
+	case a.uploads <- struct{}{}:
+		defer func() { <-a.uploads }()
+	case <-r.Context().Done():
+		return r.Context().Err()
+	}
+	in, err := decodeUpload(r)
+	if err != nil {
+		return bare(err)
+	}
+	if decodedSize(in.Content) > maxUpload {
+		a.write(w, r, http.StatusRequestEntityTooLarge, fileFailure{Error: "File too large (max 50MB)"})
+		return nil
+	}
+	in.SessionID = s.ID
+	return a.passThrough(w, r, s.ID, wire.MethodUploadFile, in)
+}
+
+// deleteUpload serves POST /api/sessions/{id}/upload/delete.
+func (a *API) deleteUpload(w http.ResponseWriter, r *http.Request) error {
+	s, err := a.activeSession(r)
+	if err != nil {
+		return err
+	}
+	o, err := readObject(r)
+	if err != nil {
+		return bare(err)
+	}
+	path := o.requiredText("path")
+	if o.err() != nil || path == "" {
+		return wire.ErrInvalidBody
+	}
+	return a.passThrough(w, r, s.ID, wire.MethodDeleteUpload, wire.DeleteUploadParams{SessionID: s.ID, Path: path})
+}
+
+func decodeUpload(r *http.Request) (wire.UploadParams, error) {
+	o, err := readObject(r)
+	if err != nil {
+		return wire.UploadParams{}, err
+	}
+	in := wire.UploadParams{
+		Filename: o.requiredText("filename"),
+		Content:  o.requiredText("content"),
+		MimeType: o.requiredText("mimeType"),
+	}
+	if o.err() != nil || in.Content == "" || !shortName(in.Filename) || !shortName(in.MimeType) {
+		return wire.UploadParams{}, wire.ErrInvalidBody
+	}
+	return in, nil
+}
+
+func shortName(s string) bool { return s != "" && utf8.RuneCountInString(s) <= 255 }
+
+// decodedSize is how many bytes base64 text stands for.
+func decodedSize(content string) int {
+	return len(content)*3/4 - len(content) + len(strings.TrimRight(content, "="))
+}
+
+// passThrough answers with the process's own result. That a call failed is
+// said in the form of these routes.
+func (a *API) passThrough(w http.ResponseWriter, r *http.Request, id wire.SessionID, method string, params any) error {
+	result, err := a.rpc.CallRaw(r.Context(), string(id), method, params)
+	if err == nil {
+		a.write(w, r, http.StatusOK, json.RawMessage(result))
+		return nil
+	}
+	if errors.Is(err, context.Canceled) {
+		return err
+	}
+	var known *wire.Error
+	if !errors.As(callFailure(err), &known) {
+		return err
+	}
+	a.write(w, r, http.StatusInternalServerError, fileFailure{Error: known.Text, Code: known.Code})
+	return nil
+}

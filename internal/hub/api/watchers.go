@@ -1,0 +1,101 @@
+package api
+
+import (
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hapi/internal/wire"
+)
+
+// stalledAfter is how long a write may hang before the person behind it
+// counts as away: a suspended phone never says goodbye.
+const stalledAfter = 10 * time.Second
+
+// watchers are the open event streams, by subscription id.
+type watchers struct {
+	mu   sync.Mutex
+	open map[string]*watcher
+}
+
+// watcher is one open event stream, as the rest of the hub sees it.
+type watcher struct {
+	id        string
+	namespace wire.Namespace
+	visible   atomic.Bool
+	writing   atomic.Int64 // since when a write has been under way, in Unix nanoseconds; 0 when none is
+}
+
+func (ws *watchers) add(ns wire.Namespace, visible bool) *watcher {
+	w := &watcher{id: uuid.NewString(), namespace: ns}
+	w.visible.Store(visible)
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	if ws.open == nil {
+		ws.open = map[string]*watcher{}
+	}
+	ws.open[w.id] = w
+	return w
+}
+
+func (ws *watchers) remove(w *watcher) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	delete(ws.open, w.id)
+}
+
+// find is the stream id if it belongs to the namespace.
+func (ws *watchers) find(ns wire.Namespace, id string) (*watcher, bool) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	w, ok := ws.open[id]
+	return w, ok && w.namespace == ns
+}
+
+// looking says whether a person has the namespace on screen.
+func (ws *watchers) looking(ns wire.Namespace, now time.Time) bool {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for _, w := range ws.open {
+		if w.namespace == ns && w.visible.Load() && !w.stalled(now) {
+			return true
+		}
+	}
+	return false
+}
+
+func (w *watcher) stalled(now time.Time) bool {
+	since := w.writing.Load()
+	return since != 0 && now.Sub(time.Unix(0, since)) > stalledAfter
+}
+
+// Looking says whether a person has a session of the namespace on screen now.
+// Streams whose reader does not take what is written do not count.
+func (a *API) Looking(ns wire.Namespace) bool { return a.watchers.looking(ns, time.Now()) }
+
+var errNoSubscription = &wire.Error{Kind: wire.NotFound, Text: "Subscription not found"}
+
+// setVisibility serves POST /api/visibility.
+func (a *API) setVisibility(w http.ResponseWriter, r *http.Request) error {
+	if err := a.connected(); err != nil {
+		return err
+	}
+	in, err := readObject(r)
+	if err != nil {
+		return bare(err)
+	}
+	id, visibility := in.requiredText("subscriptionId"), in.requiredText("visibility")
+	if in.err() != nil || id == "" || (visibility != "visible" && visibility != "hidden") {
+		return wire.ErrInvalidBody
+	}
+	stream, ok := a.watchers.find(callerOf(r).NS, id)
+	if !ok {
+		return errNoSubscription
+	}
+	stream.visible.Store(visibility == "visible")
+	a.write(w, r, http.StatusOK, okBody)
+	return nil
+}
