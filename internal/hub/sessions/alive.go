@@ -48,7 +48,7 @@ func (s *Service) beat(ns wire.Namespace, a *wire.SessionAlive, now time.Time) (
 	l := &e.live
 	l.activeAt = max(l.activeAt, wire.At(now))
 	changed := l.think(a.Thinking != nil && *a.Thinking, now)
-	changed = l.adoptModes(flavorOf(e), a) || changed
+	changed = l.adoptModes(e.view.flavor(), a) || changed
 	out := beatOutcome{durable: !e.row.Active || storedFieldsDiffer(e, a) || now.Sub(l.activeAsOfDB.Time()) > patchEvery}
 	out.tell = changed || now.Sub(l.lastPatch) > patchEvery
 	if out.tell && !out.durable {
@@ -57,8 +57,6 @@ func (s *Service) beat(ns wire.Namespace, a *wire.SessionAlive, now time.Time) (
 	}
 	return out, nil
 }
-
-func flavorOf(e *entry) wire.Flavor { return Flavor(&e.shown) }
 
 // think applies a beat's word on thinking and says whether anything changed.
 func (l *live) think(says bool, now time.Time) bool {
@@ -98,8 +96,7 @@ func (l *live) adoptModes(f wire.Flavor, a *wire.SessionAlive) (changed bool) {
 // and is not yet.
 func storedFieldsDiffer(e *entry, a *wire.SessionAlive) bool {
 	row := e.row
-	return adoptStored(&row, a) || wantsPreference(&e.shown, "preferredPermissionMode", string(e.live.permissionMode)) ||
-		wantsPreference(&e.shown, "preferredCopilotAgentMode", e.live.copilotAgentMode)
+	return adoptStored(&row, a) || len(e.preferences(e.view)) > 0
 }
 
 func adoptStored(row *store.Session, a *wire.SessionAlive) (changed bool) {
@@ -126,15 +123,20 @@ func same(a, b *string) bool {
 	return *a == *b
 }
 
-func wantsPreference(w *wire.Session, key, value string) bool {
-	if value == "" || w.Metadata == nil {
-		return false
+// preferences are the metadata keys that should remember the session's modes
+// and do not. Without valid metadata there is nowhere to keep them.
+func (e *entry) preferences(v MetadataView) map[string]string {
+	prefer := map[string]string{}
+	if v.Path == "" && v.Host == "" {
+		return prefer
 	}
-	v := Metadata(w)
-	if key == "preferredPermissionMode" {
-		return string(v.PreferredPermissionMode) != value
+	if m := e.live.permissionMode; m != "" && m != v.PreferredPermissionMode {
+		prefer["preferredPermissionMode"] = string(m)
 	}
-	return v.PreferredCopilotMode != value
+	if m := e.live.copilotAgentMode; m != "" && m != v.PreferredCopilotMode {
+		prefer["preferredCopilotAgentMode"] = m
+	}
+	return prefer
 }
 
 // beatJob makes a beat's lasting part durable: that the session is active, its
@@ -174,21 +176,13 @@ func (s *Service) tellAlive(ns wire.Namespace, id wire.SessionID, now time.Time)
 }
 
 func (s *Service) keepPreferences(row *store.Session) error {
+	_, view := present(row)
 	s.mu.RLock()
-	e := s.all[row.ID]
-	var mode, agentMode string
-	if e != nil {
-		mode, agentMode = string(e.live.permissionMode), e.live.copilotAgentMode
+	var prefer map[string]string
+	if e := s.all[row.ID]; e != nil {
+		prefer = e.preferences(view)
 	}
 	s.mu.RUnlock()
-	shown := wire.Session{Metadata: presentMetadata(row.Metadata)}
-	prefer := map[string]string{}
-	if wantsPreference(&shown, "preferredPermissionMode", mode) {
-		prefer["preferredPermissionMode"] = mode
-	}
-	if wantsPreference(&shown, "preferredCopilotAgentMode", agentMode) {
-		prefer["preferredCopilotAgentMode"] = agentMode
-	}
 	if len(prefer) == 0 {
 		return nil
 	}

@@ -23,10 +23,9 @@ func (s *Service) CreateOrLoad(ctx context.Context, ns wire.Namespace, in wire.C
 	}
 	var row store.Session
 	var refused *wire.Error
-	var made bool
 	job := store.Job{
 		Do: func(tx *store.Tx) (err error) {
-			row, made, refused, err = s.findOrInsert(ctx, tx, ns, id, &in)
+			row, refused, err = s.findOrInsert(ctx, tx, ns, id, &in)
 			return err
 		},
 		Applied: func() {
@@ -44,31 +43,31 @@ func (s *Service) CreateOrLoad(ctx context.Context, ns wire.Namespace, in wire.C
 	return s.Get(ns, row.ID)
 }
 
-func (s *Service) findOrInsert(ctx context.Context, tx *store.Tx, ns wire.Namespace, id wire.SessionID, in *wire.CreateSession) (row store.Session, made bool, refused *wire.Error, err error) {
+func (s *Service) findOrInsert(ctx context.Context, tx *store.Tx, ns wire.Namespace, id wire.SessionID, in *wire.CreateSession) (row store.Session, refused *wire.Error, err error) {
 	row, found, err := s.store.SessionByTag(ctx, tx, ns, in.Tag)
 	if err != nil {
-		return row, false, nil, err
+		return row, nil, err
 	}
 	if found {
 		if in.ID != "" && in.ID != row.ID {
-			return row, false, errTagBound, nil
+			return row, errTagBound, nil
 		}
-		return row, false, nil, nil
+		return row, nil, nil
 	}
 	if _, taken, err := s.store.SessionByID(ctx, tx, id); err != nil || taken {
-		return row, false, errIDBound, err
+		return row, errIDBound, err
 	}
 	row = s.newRow(ns, id, in)
 	if err := tx.InsertSession(ctx, &row); err != nil {
-		return row, false, nil, err
+		return row, nil, err
 	}
-	shown := present(&row)
+	shown, _ := present(&row)
 	added, err := wire.SessionDataEvent(wire.SessionAdded, ns, id, shown)
 	if err != nil {
-		return row, false, nil, fmt.Errorf("announce session %s: %w", id, err)
+		return row, nil, fmt.Errorf("announce session %s: %w", id, err)
 	}
 	tx.Announce(added)
-	return row, true, nil, nil
+	return row, nil, nil
 }
 
 func (s *Service) newRow(ns wire.Namespace, id wire.SessionID, in *wire.CreateSession) store.Session {

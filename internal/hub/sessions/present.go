@@ -12,7 +12,7 @@ import (
 
 // present is the stored row as peers may see it. Peers refuse a whole object
 // for one bad field, so what does not validate is left out here.
-func present(row *store.Session) wire.Session {
+func present(row *store.Session) (wire.Session, MetadataView) {
 	w := wire.Session{
 		ID: row.ID, Namespace: row.Namespace, Seq: row.Seq, CreatedAt: row.CreatedAt, UpdatedAt: row.UpdatedAt,
 		Pinned: row.Pin == "project", GlobalPinned: row.Pin == "global",
@@ -25,7 +25,7 @@ func present(row *store.Session) wire.Session {
 	}
 	view := Metadata(&w)
 	w.PermissionMode, w.CopilotAgentMode = view.PreferredPermissionMode, view.PreferredCopilotMode
-	return w
+	return w, view
 }
 
 // kind is what a known metadata key must hold.
@@ -36,7 +36,7 @@ const (
 	aNumber
 	aBool
 	anObject
-	strings
+	stringList
 	anArray
 )
 
@@ -44,7 +44,7 @@ var metadataKinds = map[string]kind{
 	"path": aString, "host": aString, "version": aString, "name": aString, "os": aString, "machineId": aString,
 	"homeDir": aString, "happyHomeDir": aString, "happyLibDir": aString, "happyToolsDir": aString,
 	"hostPid": aNumber, "startedFromRunner": aBool, "startedBy": aString, "startingMode": aString,
-	"flavor": aString, "hapiMcpUrl": aString, "tools": strings, "slashCommands": strings, "summary": anObject,
+	"flavor": aString, "hapiMcpUrl": aString, "tools": stringList, "slashCommands": stringList, "summary": anObject,
 	"claudeSessionId": aString, "codexSessionId": aString, "codexSourceSessionId": aString, "geminiSessionId": aString,
 	"opencodeSessionId": aString, "grokSessionId": aString, "agySessionId": aString, "cursorSessionId": aString,
 	"kimiSessionId": aString, "copilotSessionId": aString, "piSessionId": aString,
@@ -133,7 +133,7 @@ func holds(raw json.RawMessage, k kind) bool {
 		return c == '{'
 	case anArray:
 		return c == '['
-	case strings:
+	case stringList:
 		var list []string
 		return c == '[' && json.Unmarshal(raw, &list) == nil
 	}

@@ -56,6 +56,7 @@ type Service struct {
 type entry struct {
 	row   store.Session
 	shown wire.Session // row as peers see it, without what is live
+	view  MetadataView // of shown
 	live  live
 }
 
@@ -189,7 +190,7 @@ func (s *Service) applyLocked(row store.Session) {
 		s.all[row.ID] = e
 	}
 	e.row = row
-	e.shown = present(&row)
+	e.shown, e.view = present(&row)
 	e.live.activeAt = max(e.live.activeAt, row.ActiveAt)
 	e.live.activeAsOfDB = row.ActiveAt
 }
@@ -307,9 +308,11 @@ func Metadata(w *wire.Session) MetadataView {
 }
 
 // Flavor is the session's agent; Claude when it does not say.
-func Flavor(w *wire.Session) wire.Flavor {
-	if f := Metadata(w).Flavor; f != nil && *f != "" {
-		return *f
+func Flavor(w *wire.Session) wire.Flavor { return Metadata(w).flavor() }
+
+func (v MetadataView) flavor() wire.Flavor {
+	if v.Flavor != nil && *v.Flavor != "" {
+		return *v.Flavor
 	}
 	return wire.FlavorClaude
 }

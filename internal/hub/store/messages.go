@@ -372,19 +372,20 @@ func (s *Store) LocalMessages(ctx context.Context, q Querier, session wire.Sessi
 
 // DueMessage is a scheduled row whose time has come.
 type DueMessage struct {
-	Session wire.SessionID
+	Session   wire.SessionID
+	Namespace wire.Namespace
 	Message
 }
 
 // DueMessages lists the scheduled rows that are due and not taken, soonest first.
 func (s *Store) DueMessages(ctx context.Context, q Querier, now wire.Millis) ([]DueMessage, error) {
 	rows, err := q.Query(ctx, `
-		SELECT s.id, m.id, m.seq, m.position, m.local_id, m.content, m.created_at, m.invoked_at, m.scheduled_at, m.delivery_state
+		SELECT s.id, s.namespace, m.id, m.seq, m.position, m.local_id, m.content, m.created_at, m.invoked_at, m.scheduled_at, m.delivery_state
 		FROM messages m JOIN sessions s ON s.key = m.session_key
 		WHERE m.scheduled_at IS NOT NULL AND m.invoked_at IS NULL AND m.scheduled_at <= $1 AND m.delivery_state = 'queued'
 		ORDER BY m.scheduled_at`, now)
 	return collect(rows, err, func(d *DueMessage) []any {
-		return append([]any{&d.Session}, d.Message.fields()...)
+		return append([]any{&d.Session, &d.Namespace}, d.Message.fields()...)
 	})
 }
 
@@ -400,8 +401,10 @@ func (s *Store) MessagesBySeq(ctx context.Context, q Querier, session wire.Sessi
 		ORDER BY seq DESC LIMIT $3`, key, before, limit))
 }
 
-// MessagesAfterSeq lists at most limit rows with seq above after, oldest first.
-func (s *Store) MessagesAfterSeq(ctx context.Context, q Querier, session wire.SessionID, after int64, limit int) ([]Message, error) {
+// BackfillMessages lists at most limit rows with seq above after, oldest first,
+// that a session process may have missed: neither prompts it has taken, nor
+// those that are not due, nor those whose delivery is unsettled.
+func (s *Store) BackfillMessages(ctx context.Context, q Querier, session wire.SessionID, after int64, now wire.Millis, limit int) ([]Message, error) {
 	key, err := s.sessionKey(ctx, q, session)
 	if err != nil {
 		return nil, err
@@ -409,7 +412,8 @@ func (s *Store) MessagesAfterSeq(ctx context.Context, q Querier, session wire.Se
 	return readMessages(q.Query(ctx, `
 		SELECT id, seq, position, local_id, content, created_at, invoked_at, scheduled_at, delivery_state FROM messages
 		WHERE session_key = $1 AND seq > $2
-		ORDER BY seq LIMIT $3`, key, after, limit))
+			AND (local_id IS NULL OR (invoked_at IS NULL AND delivery_state = 'queued' AND (scheduled_at IS NULL OR scheduled_at <= $3)))
+		ORDER BY seq LIMIT $4`, key, after, now, limit))
 }
 
 // MessagesBefore lists at most limit rows older than pos, newest first.

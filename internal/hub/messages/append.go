@@ -1,0 +1,140 @@
+package messages
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"hapi/internal/hub/store"
+	"hapi/internal/wire"
+)
+
+// Append stores what a session process says. It returns at once; rows take
+// their place in the order of the calls, and done gets the outcome after the
+// commit, on the store's writer: it must not block. from is the process, which
+// does not hear its own words again.
+//
+// An error means that nothing was taken and done is not called.
+func (s *Service) Append(ctx context.Context, ns wire.Namespace, in wire.AppendMessage, from any, done func(wire.AppendAck)) error {
+	if err := s.sessions.Access(ns, in.SID); err != nil {
+		return err
+	}
+	n, f, err := s.incoming(&in)
+	if err != nil {
+		return err
+	}
+	if f.redundant {
+		done(wire.AppendAck{Result: wire.WriteSuccess})
+		return nil
+	}
+	return s.store.Submit(ctx, s.appendJob(ctx, ns, in.SID, n, f, from, done))
+}
+
+func (s *Service) incoming(in *wire.AppendMessage) (store.NewMessage, facts, error) {
+	content, err := normalise(in.Message)
+	if err != nil {
+		return store.NewMessage{}, facts{}, err
+	}
+	f := look(content)
+	if f.agent {
+		if content, err = cut(content); err != nil {
+			return store.NewMessage{}, facts{}, err
+		}
+	}
+	return store.NewMessage{
+		ID: wire.MessageID(s.newID()), LocalID: in.LocalID, ClientKey: in.ClientKey,
+		Content: content, CreatedAt: s.originTime(in.CreatedAt),
+	}, f, nil
+}
+
+// originTime is the sender's time, but never in the future.
+func (s *Service) originTime(given *float64) wire.Millis {
+	now := wire.At(s.now())
+	if given == nil || math.IsNaN(*given) || math.IsInf(*given, 0) || *given < 0 || *given > float64(now) {
+		return now
+	}
+	return wire.Millis(int64(*given))
+}
+
+func (s *Service) appendJob(ctx context.Context, ns wire.Namespace, id wire.SessionID, n store.NewMessage, f facts, from any, done func(wire.AppendAck)) store.Job {
+	var row store.Message
+	var inserted bool
+	var touched func()
+	return store.Job{
+		Do: func(tx *store.Tx) (err error) {
+			touched = nil
+			if row, inserted, err = tx.InsertMessage(ctx, id, n); err != nil || !inserted {
+				return err
+			}
+			if f.streamID != "" {
+				if err := tx.RetireSnapshots(ctx, id, row.ID, isLiveSnapshot(f.streamID)); err != nil {
+					return err
+				}
+			}
+			if f.user && hasText(n.Content) {
+				if touched, err = s.sessions.Touch(ctx, tx, id, row.CreatedAt); err != nil {
+					return err
+				}
+			}
+			w := row.Wire()
+			tx.Announce(wire.MessageReceivedEvent(ns, id, &w))
+			return nil
+		},
+		Applied: func() {
+			if touched != nil {
+				touched()
+			}
+		},
+		Done: func(err error) {
+			if err != nil {
+				s.log.Error("append failed", "session", id, "err", err)
+				done(wire.AppendAck{Result: wire.WriteError, Reason: "store", Retry: true})
+				return
+			}
+			if inserted {
+				w := row.Wire()
+				s.deliver.Relay(id, &w, from)
+			}
+			done(wire.AppendAck{Result: wire.WriteSuccess, ID: row.ID, Seq: row.Seq})
+		},
+	}
+}
+
+// Consumed notes that the agent took prompts: each gets the time and the next
+// free seq. Watchers are told all ids of the call, also those that were known.
+// done runs on the store's writer and must not block.
+func (s *Service) Consumed(ctx context.Context, ns wire.Namespace, in wire.MessagesConsumed, done func(error)) error {
+	if err := s.sessions.Access(ns, in.SID); err != nil {
+		return err
+	}
+	ids := stringIDs(in.LocalIDs)
+	if len(ids) == 0 {
+		done(nil)
+		return nil
+	}
+	var touched func()
+	now := wire.At(s.now())
+	return s.store.Submit(ctx, store.Job{
+		Do: func(tx *store.Tx) error {
+			touched = nil
+			rows, err := tx.Consume(ctx, in.SID, ids, now)
+			if err != nil {
+				return fmt.Errorf("mark prompts as taken: %w", err)
+			}
+			if len(rows) > 0 {
+				if touched, err = s.sessions.Touch(ctx, tx, in.SID, now); err != nil {
+					return err
+				}
+			}
+			tx.Announce(wire.ConsumedEvent(ns, in.SID, ids, now, in.Steered))
+			return nil
+		},
+		Applied: func() {
+			if touched != nil {
+				touched()
+			}
+			s.sessions.PromptsConsumed(in.SID, in.ClearQueuedThinkingGrace)
+		},
+		Done: done,
+	})
+}
