@@ -15,6 +15,7 @@ const (
 	NotFound                 // 404
 	Conflict                 // 409
 	TooLarge                 // 413
+	BadGateway               // 502
 	Unavailable              // 503
 	Timeout                  // 504
 )

@@ -5,20 +5,18 @@ package api
 
 import (
 	"context"
-	"errors"
+	"encoding/json"
 	"log/slog"
 	"net/http"
 	"path"
 	"strings"
 	"sync/atomic"
 
+	"hapi/internal/hub/auth"
 	"hapi/internal/hub/events"
 	"hapi/internal/hub/messages"
-	"hapi/internal/hub/rpc"
 	"hapi/internal/hub/sessions"
 	"hapi/internal/hub/store"
-
-	"hapi/internal/hub/auth"
 	"hapi/internal/wire"
 )
 
@@ -169,7 +167,7 @@ type Sessions interface {
 
 // Machines is what the plane asks about machines.
 type Machines interface {
-	Access(ns wire.Namespace, id wire.MachineID) error
+	Get(ns wire.Namespace, id wire.MachineID) (wire.Machine, error)
 }
 
 // Messages is what the plane asks about messages.
@@ -182,7 +180,7 @@ type Messages interface {
 
 // Caller asks the process that runs a session to do something.
 type Caller interface {
-	CallRaw(ctx context.Context, scope, method string, params any) ([]byte, error)
+	CallRaw(ctx context.Context, scope, method string, params any) (json.RawMessage, error)
 }
 
 // Bus is where events come from.
@@ -192,10 +190,9 @@ type Bus interface {
 
 // Changes lists what changed since a client was last here.
 type Changes interface {
-	ChangesSince(ctx context.Context, since int64, f events.Filter) (store.Changes, error)
+	Reader() store.Querier
+	ChangesSince(ctx context.Context, q store.Querier, scope store.ChangeScope, since int64) (store.Changes, error)
 }
-
-var _ Caller = (*rpc.Registry)(nil)
 
 // connected refuses a call outside the time the services take calls.
 func (a *API) connected() error {
@@ -230,5 +227,3 @@ func (a *API) access(r *http.Request) error {
 }
 
 func sessionID(r *http.Request) wire.SessionID { return wire.SessionID(r.PathValue("id")) }
-
-var _ = errors.New

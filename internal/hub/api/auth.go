@@ -21,13 +21,13 @@ var (
 	}
 )
 
-// session token and its holder, the answer of a successful exchange.
-type authenticated struct {
-	Token string   `json:"token"`
-	User  authUser `json:"user"`
+// grant answers a successful exchange.
+type grant struct {
+	Token string `json:"token"`
+	User  holder `json:"user"`
 }
 
-type authUser struct {
+type holder struct {
 	ID        int64  `json:"id"`
 	FirstName string `json:"firstName"`
 }
@@ -57,7 +57,7 @@ func (a *API) authenticate(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	a.write(w, r, http.StatusOK, authenticated{issued, authUser{a.ownerID, "Web User"}})
+	a.write(w, r, http.StatusOK, grant{issued, holder{a.ownerID, "Web User"}})
 	return nil
 }
 

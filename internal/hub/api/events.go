@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"hapi/internal/hub/events"
@@ -52,11 +53,11 @@ func (s *stream) run(ctx context.Context, sub *events.Subscription, missed misse
 	if err := s.conn.SetReadDeadline(time.Time{}); err != nil {
 		return err
 	}
-	if err := s.open(connected(s.watcher.id, missed.resumed)); err != nil {
+	if err := s.open(handshake(s.watcher.id, missed.resumed)); err != nil {
 		return err
 	}
-	for _, frame := range missed.frames {
-		if err := s.say(frame); err != nil {
+	if len(missed.frames) > 0 {
+		if err := s.say(missed.frames); err != nil {
 			return err
 		}
 	}
@@ -104,7 +105,7 @@ func (a *API) eventFilter(r *http.Request) (events.Filter, error) {
 		}
 	}
 	if f.MachineID != "" {
-		if err := a.machines.Access(f.Namespace, f.MachineID); err != nil {
+		if _, err := a.machines.Get(f.Namespace, f.MachineID); err != nil {
 			return events.Filter{}, err
 		}
 	}
@@ -116,16 +117,16 @@ func parseEventFilter(q url.Values, ns wire.Namespace) events.Filter {
 	return events.Filter{
 		Namespace: ns,
 		All:       all == "true" || all == "1",
-		SessionID: wire.SessionID(trimmed(q.Get("sessionId"))),
-		MachineID: wire.MachineID(trimmed(q.Get("machineId"))),
+		SessionID: wire.SessionID(strings.TrimSpace(q.Get("sessionId"))),
+		MachineID: wire.MachineID(strings.TrimSpace(q.Get("machineId"))),
 	}
 }
 
 // lastEventID is the cursor. The header wins: a browser that reconnects by
 // itself keeps the URL of its first connection.
 func lastEventID(r *http.Request) string {
-	if id := trimmed(r.Header.Get("Last-Event-ID")); id != "" {
+	if id := strings.TrimSpace(r.Header.Get("Last-Event-ID")); id != "" {
 		return id
 	}
-	return trimmed(r.URL.Query().Get("lastEventId"))
+	return strings.TrimSpace(r.URL.Query().Get("lastEventId"))
 }

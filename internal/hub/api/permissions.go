@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"hapi/internal/hub/sessions"
 	"hapi/internal/wire"
 )
 
@@ -20,7 +21,7 @@ func (a *API) approve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return bare(err)
 	}
-	answer, err := decodeApproval(in, flavorOf(&s))
+	answer, err := decodeApproval(in, sessions.Flavor(&s))
 	if err != nil {
 		return err
 	}
@@ -54,14 +55,9 @@ func (a *API) pendingRequest(r *http.Request) (wire.Session, wire.RequestID, err
 		return wire.Session{}, "", err
 	}
 	id := wire.RequestID(r.PathValue("requestId"))
-	var state struct {
-		Requests map[wire.RequestID]struct{} `json:"requests"`
-	}
-	if len(s.AgentState) > 0 {
-		// The service presents only an agent state that validates.
-		if err := json.Unmarshal(s.AgentState, &state); err != nil {
-			return wire.Session{}, "", wire.ErrRequestNotFound
-		}
+	state, err := sessions.AgentState(&s)
+	if err != nil {
+		return wire.Session{}, "", err
 	}
 	if _, ok := state.Requests[id]; !ok {
 		return wire.Session{}, "", wire.ErrRequestNotFound
@@ -142,15 +138,4 @@ func (o *object) answers(name string) json.RawMessage {
 		}
 	}
 	return o.fields[name]
-}
-
-// flavorOf is the agent's flavor; sessions that do not say run Claude.
-func flavorOf(s *wire.Session) wire.Flavor {
-	var metadata struct {
-		Flavor *wire.Flavor `json:"flavor"`
-	}
-	if len(s.Metadata) == 0 || json.Unmarshal(s.Metadata, &metadata) != nil || metadata.Flavor == nil {
-		return wire.FlavorClaude
-	}
-	return *metadata.Flavor
 }

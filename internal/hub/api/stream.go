@@ -43,28 +43,23 @@ type stream struct {
 	size    uint32
 }
 
-// gzip wraps deflate blocks in a header and a trailer. The header is constant;
-// the blocks are shared between all watchers; what is said to one watcher
-// alone goes in stored blocks, which cost no compressor.
+// gzipHeader comes before the deflate blocks, which all watchers share.
 var gzipHeader = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}
 
-// emptyBlock ends a stored block's data for readers that hand on what they
-// have at a flush only.
-var emptyBlock = []byte{0, 0, 0, 0xff, 0xff}
-
-// lastBlock is an empty final block.
+// lastBlock is an empty final deflate block.
 var lastBlock = []byte{3, 0}
 
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
 // open sends the head of the answer and the frame that comes before all others.
-func (s *stream) open(handshake []byte) error {
+func (s *stream) open(first []byte) error {
 	s.w.WriteHeader(http.StatusOK)
-	b := make([]byte, 0, len(handshake)+32)
 	if s.gzip {
-		b = append(b, gzipHeader...)
+		if err := s.write(gzipHeader); err != nil {
+			return err
+		}
 	}
-	return s.send(s.appendFrame(b, handshake))
+	return s.say(first)
 }
 
 // follow writes what the subscription has until ctx ends, the reader is gone
@@ -136,9 +131,13 @@ func (s *stream) sendBlocks(blocks []*events.Block) error {
 	return s.send(b)
 }
 
-// say writes a frame that is for this watcher alone.
-func (s *stream) say(frame []byte) error {
-	return s.send(s.appendFrame(make([]byte, 0, len(frame)+16), frame))
+// say writes frames that are for this watcher alone.
+func (s *stream) say(frames []byte) error {
+	if !s.gzip {
+		return s.send(frames)
+	}
+	s.count(frames)
+	return s.send(events.Deflate(frames))
 }
 
 // end closes the compressed form; a plain stream just ends.
@@ -150,25 +149,6 @@ func (s *stream) end() {
 	b = binary.LittleEndian.AppendUint32(b, s.sum)
 	b = binary.LittleEndian.AppendUint32(b, s.size)
 	_ = s.send(b) // the reader may be gone already
-}
-
-// largestStored is how much one stored block holds.
-const largestStored = 1<<16 - 1
-
-func (s *stream) appendFrame(b, frame []byte) []byte {
-	if !s.gzip {
-		return append(b, frame...)
-	}
-	s.count(frame)
-	for len(frame) > 0 {
-		n := min(len(frame), largestStored)
-		b = append(b, 0)
-		b = binary.LittleEndian.AppendUint16(b, uint16(n))
-		b = binary.LittleEndian.AppendUint16(b, ^uint16(n))
-		b = append(b, frame[:n]...)
-		frame = frame[n:]
-	}
-	return append(b, emptyBlock...)
 }
 
 func (s *stream) count(frame []byte) {
@@ -205,18 +185,16 @@ func (s *stream) write(b []byte) error {
 	}
 }
 
-// frame wraps an event. Only events that can be resumed from carry an id.
-func frame(event []byte, id string) []byte {
-	b := make([]byte, 0, len(event)+len(id)+16)
+// appendFrame appends an event as server-sent text. Only events that can be
+// resumed from carry an id.
+func appendFrame(b, event []byte, id string) []byte {
 	b = append(b, "data: "...)
 	b = append(b, event...)
-	b = append(b, '\n')
 	if id != "" {
-		b = append(b, "id: "...)
+		b = append(b, "\nid: "...)
 		b = append(b, id...)
-		b = append(b, '\n')
 	}
-	return append(b, '\n')
+	return append(b, "\n\n"...)
 }
 
 func heartbeat(ns wire.Namespace, now time.Time) []byte {
@@ -224,14 +202,14 @@ func heartbeat(ns wire.Namespace, now time.Time) []byte {
 	b = wire.AppendString(b, string(ns))
 	b = append(b, `,"data":{"timestamp":`...)
 	b = strconv.AppendInt(b, int64(wire.At(now)), 10)
-	return frame(append(b, "}}"...), "")
+	return appendFrame(nil, append(b, "}}"...), "")
 }
 
-func connected(subscription string, resumed bool) []byte {
+func handshake(subscription string, resumed bool) []byte {
 	resume := "gap"
 	if resumed {
 		resume = "ok"
 	}
-	return frame([]byte(`{"type":"connection-changed","data":{"status":"connected","subscriptionId":"`+
+	return appendFrame(nil, []byte(`{"type":"connection-changed","data":{"status":"connected","subscriptionId":"`+
 		subscription+`","resume":"`+resume+`"}}`), "")
 }
