@@ -1,0 +1,238 @@
+package socketio
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/coder/websocket"
+)
+
+// compressFrom is the size of a message below which compression saves no packet.
+const compressFrom = 1 << 10
+
+// socketCarrier carries packets over a websocket. It has a writing goroutine
+// only while there is something to write.
+type socketCarrier struct {
+	conn    *websocket.Conn
+	out     *gatherer // nil on the client's side
+	limit   int64
+	writing bool // guarded by the engine's lock
+}
+
+func (c *socketCarrier) wake(e *engine) {
+	if !c.writing {
+		c.writing = true
+		e.running.Go(func() { c.drain(e) })
+	}
+}
+
+func (c *socketCarrier) idle(*engine) bool { return !c.writing }
+
+// drain writes until the queue is empty.
+func (c *socketCarrier) drain(e *engine) {
+	for {
+		e.mu.Lock()
+		batch := e.take()
+		if len(batch) == 0 {
+			c.writing = false
+			e.mu.Unlock()
+			return
+		}
+		e.mu.Unlock()
+		if err := c.write(batch); err != nil {
+			e.close("transport error", abrupt)
+			return
+		}
+		e.sent(batch)
+	}
+}
+
+// write writes packets, as few system calls as possible.
+func (c *socketCarrier) write(batch [][]byte) error {
+	if c.out != nil {
+		c.out.hold()
+	}
+	for _, b := range batch {
+		if err := c.conn.Write(context.Background(), websocket.MessageText, b); err != nil {
+			return err
+		}
+	}
+	if c.out != nil {
+		return c.out.release()
+	}
+	return nil
+}
+
+func (c *socketCarrier) end(how farewell) {
+	if how == polite {
+		_ = c.conn.Close(websocket.StatusNormalClosure, "") // waits for the peer's, a few seconds at most
+	}
+	_ = c.conn.CloseNow()
+}
+
+var readBuffers = sync.Pool{New: func() any { return new(readBuffer) }}
+
+type readBuffer struct{ b []byte }
+
+// keptBuffer is the largest buffer worth keeping.
+const keptBuffer = 64 << 10
+
+// read waits for the next packet. Only then does it take a buffer: an idle
+// connection holds none.
+func (c *socketCarrier) read(ctx context.Context) ([]byte, error) {
+	kind, r, err := c.conn.Reader(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if kind != websocket.MessageText {
+		return nil, errViolation
+	}
+	buf := readBuffers.Get().(*readBuffer)
+	defer func() {
+		if cap(buf.b) <= keptBuffer {
+			readBuffers.Put(buf)
+		}
+	}()
+	if buf.b, err = readAll(r, buf.b[:0]); err != nil {
+		return nil, err
+	}
+	return append(make([]byte, 0, len(buf.b)), buf.b...), nil
+}
+
+func readAll(r io.Reader, b []byte) ([]byte, error) {
+	if cap(b) == 0 {
+		b = make([]byte, 0, 4096)
+	}
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := r.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		if err == io.EOF {
+			return b, nil
+		}
+		if err != nil {
+			return b, err
+		}
+	}
+}
+
+// readInto handles what the peer sends until the connection ends.
+func (c *socketCarrier) readInto(ctx context.Context, e *engine) {
+	for {
+		b, err := c.read(ctx)
+		if err == nil {
+			err = e.receive(b)
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, errViolation), errors.Is(err, errPacket):
+			e.close("parse error", polite)
+			return
+		default:
+			e.close("transport close", abrupt)
+			return
+		}
+	}
+}
+
+// gatherer is a network connection that can hold back what is written, so that
+// many frames leave in one system call.
+type gatherer struct {
+	net.Conn
+	mu   sync.Mutex
+	held bool
+	buf  []byte
+	err  error
+}
+
+// gatherMost is how much is held back at most.
+const gatherMost = 64 << 10
+
+func (g *gatherer) hold() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.held = true
+}
+
+func (g *gatherer) Write(b []byte) (int, error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.held {
+		return g.Conn.Write(b)
+	}
+	if len(g.buf)+len(b) > gatherMost {
+		if err := g.flush(); err != nil {
+			return 0, err
+		}
+	}
+	if len(b) > gatherMost {
+		return g.Conn.Write(b)
+	}
+	g.buf = append(g.buf, b...)
+	return len(b), nil
+}
+
+func (g *gatherer) release() error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.held = false
+	err := g.flush()
+	if cap(g.buf) > 4<<10 {
+		g.buf = nil
+	}
+	return err
+}
+
+func (g *gatherer) flush() error {
+	if len(g.buf) == 0 {
+		return nil
+	}
+	_, err := g.Conn.Write(g.buf)
+	g.buf = g.buf[:0]
+	return err
+}
+
+// gathering is a ResponseWriter whose connection, once taken over, gathers.
+type gathering struct {
+	http.ResponseWriter
+	out *gatherer
+}
+
+// Hijack takes the connection over, without the deadlines of requests.
+func (g *gathering) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, rw, err := http.NewResponseController(g.ResponseWriter).Hijack()
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return nil, nil, err
+	}
+	if err := rw.Flush(); err != nil {
+		return nil, nil, err
+	}
+	g.out = &gatherer{Conn: conn}
+	return g.out, bufio.NewReadWriter(rw.Reader, bufio.NewWriterSize(g.out, 1<<10)), nil
+}
+
+// accept makes a websocket of a request.
+func accept(w http.ResponseWriter, r *http.Request, limit int64) (*socketCarrier, error) {
+	g := &gathering{ResponseWriter: w}
+	conn, err := websocket.Accept(g, r, &websocket.AcceptOptions{
+		InsecureSkipVerify:   true, // origins are checked for every transport, before
+		CompressionMode:      websocket.CompressionNoContextTakeover,
+		CompressionThreshold: compressFrom,
+	})
+	if err != nil {
+		return nil, err
+	}
+	conn.SetReadLimit(limit)
+	return &socketCarrier{conn: conn, out: g.out, limit: limit}, nil
+}
