@@ -34,3 +34,6 @@ func At(t time.Time) Millis { return Millis(t.UnixMilli()) }
 
 // Time is m as a time.Time in UTC.
 func (m Millis) Time() time.Time { return time.UnixMilli(int64(m)).UTC() }
+
+// Now is the present time as peers write it.
+func Now() Millis { return At(time.Now()) }

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"hapi/internal/hub/answer"
 	"hapi/internal/hub/auth"
 	"hapi/internal/hub/events"
 	"hapi/internal/hub/messages"
@@ -81,13 +82,13 @@ func (a *API) Panics() int64 { return a.panics.Load() }
 
 // Handler serves the whole plane.
 func (a *API) Handler() http.Handler {
-	hub := a.origins.CORS(a.recovering(a.routes()))
+	hub := a.origins.CORS(a.Recovering(a.routes()))
 	return limitBody(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch p := r.URL.Path; {
 		case p == "/health", p == "/api", strings.HasPrefix(p, "/api/"):
 			hub.ServeHTTP(w, r)
 		case strings.HasPrefix(p, "/api"): // never the app's index page
-			notFound(w, r)
+			answer.NotFound(w, r)
 		default:
 			a.webUI.ServeHTTP(w, r)
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 
+	"hapi/internal/hub/answer"
 	"hapi/internal/hub/auth"
 	"hapi/internal/wire"
 )
@@ -89,7 +90,7 @@ func (a *API) authenticated(next http.Handler) http.Handler {
 			return
 		}
 		if !canonical(r.URL.EscapedPath()) {
-			notFound(w, r)
+			answer.NotFound(w, r)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)))

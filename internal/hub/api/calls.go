@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 
+	"hapi/internal/hub/answer"
 	"hapi/internal/hub/rpc"
 	"hapi/internal/wire"
 )
@@ -20,7 +21,7 @@ func (a *API) abort(w http.ResponseWriter, r *http.Request) error {
 	if err := a.tell(r.Context(), s.ID, wire.MethodAbort, reason); err != nil {
 		return err
 	}
-	a.write(w, r, http.StatusOK, okBody)
+	a.write(w, r, http.StatusOK, answer.OK)
 	return nil
 }
 

@@ -6,21 +6,9 @@ import (
 
 	"github.com/google/uuid"
 
+	"hapi/internal/hub/answer"
 	"hapi/internal/wire"
 )
-
-var statusOf = map[wire.Kind]int{
-	wire.Internal:     http.StatusInternalServerError,
-	wire.Invalid:      http.StatusBadRequest,
-	wire.Unauthorized: http.StatusUnauthorized,
-	wire.Forbidden:    http.StatusForbidden,
-	wire.NotFound:     http.StatusNotFound,
-	wire.Conflict:     http.StatusConflict,
-	wire.TooLarge:     http.StatusRequestEntityTooLarge,
-	wire.Unavailable:  http.StatusServiceUnavailable,
-	wire.BadGateway:   http.StatusBadGateway,
-	wire.Timeout:      http.StatusGatewayTimeout,
-}
 
 var (
 	errInternal = &wire.Error{Kind: wire.Internal, Text: "Internal error"}
@@ -42,14 +30,14 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 		return
 	}
 	if errors.Is(err, errNoRoute) {
-		notFound(w, r)
+		answer.NotFound(w, r)
 		return
 	}
 	shown := errInternal
 	if !errors.As(err, &shown) {
 		a.logFailure(w, r, "request failed", "err", err)
 	}
-	a.write(w, r, statusOf[shown.Kind], shown)
+	answer.Error(w, r, shown)
 }
 
 // logFailure logs under an id the answer carries, so that a person's report
@@ -62,6 +50,10 @@ func (a *API) logFailure(w http.ResponseWriter, r *http.Request, message string,
 
 func gone(r *http.Request) bool { return r.Context().Err() != nil }
 
-func notFound(w http.ResponseWriter, r *http.Request) {
-	reply(w, r, http.StatusNotFound, "text/plain; charset=UTF-8", []byte("404 Not Found"))
+// write answers v as JSON.
+func (a *API) write(w http.ResponseWriter, r *http.Request, status int, v any) {
+	if err := answer.JSON(w, r, status, v); err != nil {
+		a.logFailure(w, r, "answer cannot be encoded", "err", err)
+		answer.Error(w, r, errInternal)
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"hapi/internal/hub/answer"
 	"hapi/internal/hub/messages"
 	"hapi/internal/wire"
 )
@@ -41,7 +42,7 @@ func (a *API) sendMessage(w http.ResponseWriter, r *http.Request) error {
 	if _, err := a.messages.Send(r.Context(), s.Namespace, s.ID, in, sentFromWeb); err != nil {
 		return err
 	}
-	a.write(w, r, http.StatusOK, okBody)
+	a.write(w, r, http.StatusOK, answer.OK)
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"hapi/internal/hub/answer"
 	"hapi/internal/hub/sessions"
 	"hapi/internal/wire"
 )
@@ -67,11 +68,11 @@ func (a *API) pendingRequest(r *http.Request) (wire.Session, wire.RequestID, err
 
 // answer passes a decision to the session process, which writes the outcome
 // into its agent state before it replies.
-func (a *API) answer(w http.ResponseWriter, r *http.Request, id wire.SessionID, answer wire.PermissionAnswer) error {
-	if err := a.tell(r.Context(), id, wire.MethodPermission, answer); err != nil {
+func (a *API) answer(w http.ResponseWriter, r *http.Request, id wire.SessionID, decision wire.PermissionAnswer) error {
+	if err := a.tell(r.Context(), id, wire.MethodPermission, decision); err != nil {
 		return err
 	}
-	a.write(w, r, http.StatusOK, okBody)
+	a.write(w, r, http.StatusOK, answer.OK)
 	return nil
 }
 

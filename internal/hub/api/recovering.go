@@ -5,10 +5,10 @@ import (
 	"runtime/debug"
 )
 
-// recovering answers 500 for a handler that panicked, and counts it. A panic
+// Recovering answers 500 for a handler that panicked, and counts it. A panic
 // after the answer began breaks the connection, so that nobody takes half an
 // answer for a whole one.
-func (a *API) recovering(next http.Handler) http.Handler {
+func (a *API) Recovering(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		tracked := &trackedWriter{ResponseWriter: w}
 		defer func() {

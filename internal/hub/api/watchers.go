@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"hapi/internal/hub/answer"
 	"hapi/internal/wire"
 )
 
@@ -96,6 +97,6 @@ func (a *API) setVisibility(w http.ResponseWriter, r *http.Request) error {
 		return errNoSubscription
 	}
 	stream.visible.Store(visibility == "visible")
-	a.write(w, r, http.StatusOK, okBody)
+	a.write(w, r, http.StatusOK, answer.OK)
 	return nil
 }

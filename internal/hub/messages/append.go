@@ -138,3 +138,8 @@ func (s *Service) Consumed(ctx context.Context, ns wire.Namespace, in wire.Messa
 		Done: done,
 	})
 }
+
+// Flush calls done when everything taken before is durable.
+func (s *Service) Flush(ctx context.Context, done func(error)) error {
+	return s.store.Submit(ctx, store.Job{Do: func(*store.Tx) error { return nil }, Done: done})
+}

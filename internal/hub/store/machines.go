@@ -2,7 +2,9 @@ package store
 
 import (
 	"context"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 
 	"hapi/internal/wire"
@@ -36,6 +38,17 @@ func (s *Store) Machines(ctx context.Context, q Querier) ([]Machine, error) {
 		SELECT id, namespace, seq, created_at, updated_at, active, active_at, metadata, metadata_version, runner_state, runner_state_version
 		FROM machines ORDER BY created_at`)
 	return collect(rows, err, (*Machine).fields)
+}
+
+// MachineByID finds a machine.
+func (s *Store) MachineByID(ctx context.Context, q Querier, id wire.MachineID) (m Machine, ok bool, err error) {
+	err = q.QueryRow(ctx, `
+		SELECT id, namespace, seq, created_at, updated_at, active, active_at, metadata, metadata_version, runner_state, runner_state_version
+		FROM machines WHERE id = $1`, id).Scan(m.fields()...)
+	if errors.Is(err, sql.ErrNoRows) {
+		return m, false, nil
+	}
+	return m, err == nil, err
 }
 
 // PutMachine writes m, new or known.

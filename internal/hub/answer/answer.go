@@ -1,0 +1,95 @@
+// Package answer writes the answers of the hub's HTTP planes: JSON, compressed
+// when that helps and is welcome.
+package answer
+
+import (
+	"encoding/json"
+	"net/http"
+	"strconv"
+
+	"hapi/internal/hub/negotiate"
+	"hapi/internal/wire"
+)
+
+// OK answers what succeeds without a result.
+var OK = json.RawMessage(`{"ok":true}`)
+
+// compressFrom is the size below which compression saves no packet.
+const compressFrom = 1 << 10
+
+// appender is JSON that is built without reflection.
+type appender interface{ AppendJSON(b []byte) []byte }
+
+// JSON answers v. It marshals before it writes, so that an error never follows a
+// half-sent answer: when it fails nothing was written.
+func JSON(w http.ResponseWriter, r *http.Request, status int, v any) error {
+	body, err := marshal(v)
+	if err != nil {
+		return err
+	}
+	Write(w, r, status, "application/json", body)
+	return nil
+}
+
+func marshal(v any) ([]byte, error) {
+	switch v := v.(type) {
+	case json.RawMessage:
+		return v, nil
+	case appender:
+		return v.AppendJSON(nil), nil
+	default:
+		return json.Marshal(v)
+	}
+}
+
+// Error answers a failure that a peer may see.
+func Error(w http.ResponseWriter, r *http.Request, e *wire.Error) {
+	if err := JSON(w, r, Status(e.Kind), e); err != nil { // strings always marshal
+		panic(err)
+	}
+}
+
+// NotFound answers a path that does not exist.
+func NotFound(w http.ResponseWriter, r *http.Request) {
+	Write(w, r, http.StatusNotFound, "text/plain; charset=UTF-8", []byte("404 Not Found"))
+}
+
+// Write sends a complete answer.
+func Write(w http.ResponseWriter, r *http.Request, status int, contentType string, body []byte) {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Add("Vary", "Accept-Encoding")
+	if r.Method == http.MethodHead {
+		h.Set("Content-Length", "0")
+		w.WriteHeader(status)
+		return
+	}
+	if len(body) >= compressFrom && negotiate.Gzip(r.Header.Values("Accept-Encoding")) {
+		h.Set("Content-Encoding", "gzip")
+		body = negotiate.Compress(body)
+	}
+	h.Set("Content-Length", strconv.Itoa(len(body)))
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // a caller that left is no concern of ours
+}
+
+var statuses = map[wire.Kind]int{
+	wire.Internal:     http.StatusInternalServerError,
+	wire.Invalid:      http.StatusBadRequest,
+	wire.Unauthorized: http.StatusUnauthorized,
+	wire.Forbidden:    http.StatusForbidden,
+	wire.NotFound:     http.StatusNotFound,
+	wire.Conflict:     http.StatusConflict,
+	wire.TooLarge:     http.StatusRequestEntityTooLarge,
+	wire.BadGateway:   http.StatusBadGateway,
+	wire.Unavailable:  http.StatusServiceUnavailable,
+	wire.Timeout:      http.StatusGatewayTimeout,
+}
+
+// Status is the HTTP status of a kind of failure.
+func Status(k wire.Kind) int {
+	if status, ok := statuses[k]; ok {
+		return status
+	}
+	return http.StatusInternalServerError
+}

@@ -1,0 +1,185 @@
+package cliplane
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/google/uuid"
+
+	"hapi/internal/hub/answer"
+	"hapi/internal/wire"
+)
+
+// maxBody is the largest REST body taken.
+const maxBody = 68 << 20
+
+var (
+	errMissingHeader = &wire.Error{Kind: wire.Unauthorized, Text: "Missing Authorization header"}
+	errBadHeader     = &wire.Error{Kind: wire.Unauthorized, Text: "Invalid Authorization header"}
+	errBadToken      = &wire.Error{Kind: wire.Unauthorized, Text: "Invalid token"}
+	errStarting      = &wire.Error{Kind: wire.Unavailable, Text: "Not ready"}
+	errInternal      = &wire.Error{Kind: wire.Internal, Text: "Internal error"}
+)
+
+// Handler serves /cli and everything below it.
+func (p *Plane) Handler() http.Handler {
+	mux := http.NewServeMux()
+	p.handle(mux, "POST /cli/sessions", p.createSession)
+	p.handle(mux, "GET /cli/sessions/{id}", p.getSession)
+	p.handle(mux, "GET /cli/sessions/{id}/messages", p.backfill)
+	p.handle(mux, "POST /cli/machines", p.createMachine)
+	p.handle(mux, "GET /cli/machines/{id}", p.getMachine)
+	mux.HandleFunc("/", answer.NotFound)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Hapi-Protocol-Version", strconv.Itoa(wire.ProtocolVersion))
+		ns, err := p.identify(r)
+		if err != nil {
+			p.fail(w, r, err)
+			return
+		}
+		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+		mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), namespaceKey{}, ns)))
+	})
+}
+
+type namespaceKey struct{}
+
+func namespaceOf(r *http.Request) wire.Namespace {
+	ns, _ := r.Context().Value(namespaceKey{}).(wire.Namespace)
+	return ns
+}
+
+func (p *Plane) identify(r *http.Request) (wire.Namespace, error) {
+	header := r.Header.Get("Authorization")
+	if header == "" {
+		return "", errMissingHeader
+	}
+	scheme, token, ok := strings.Cut(header, " ")
+	if !ok || !strings.EqualFold(scheme, "Bearer") || strings.TrimSpace(token) == "" {
+		return "", errBadHeader
+	}
+	ns, err := p.auth.AccessToken(token)
+	if err != nil {
+		return "", errBadToken
+	}
+	return ns, nil
+}
+
+func (p *Plane) handle(mux *http.ServeMux, pattern string, h func(r *http.Request) (any, error)) {
+	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+		if !p.ready() {
+			p.fail(w, r, errStarting)
+			return
+		}
+		v, err := h(r)
+		if err == nil {
+			err = answer.JSON(w, r, http.StatusOK, v)
+		}
+		if err != nil {
+			p.fail(w, r, err)
+		}
+	})
+}
+
+// fail answers err. What nobody classified is logged, once, here, and not shown.
+func (p *Plane) fail(w http.ResponseWriter, r *http.Request, err error) {
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		w.Header().Set("Connection", "close")
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	}
+	shown := errInternal
+	if !errors.As(err, &shown) && r.Context().Err() == nil {
+		id := uuid.NewString()
+		w.Header().Set("X-Request-Id", id)
+		p.log.ErrorContext(r.Context(), "request failed", "request", id, "route", r.Pattern, "err", err)
+	}
+	answer.Error(w, r, shown)
+}
+
+func (p *Plane) createSession(r *http.Request) (any, error) {
+	var in wire.CreateSession
+	if err := readBody(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Tag == "" || len(in.Metadata) == 0 || in.ID != "" && uuid.Validate(string(in.ID)) != nil {
+		return nil, wire.ErrInvalidBody
+	}
+	if in.Machine != nil {
+		if !validMachine(in.Machine) {
+			return nil, wire.ErrInvalidBody
+		}
+		if _, err := p.machines.CreateOrLoad(r.Context(), namespaceOf(r), *in.Machine); err != nil {
+			return nil, err
+		}
+	}
+	s, err := p.sessions.CreateOrLoad(r.Context(), namespaceOf(r), in)
+	return wire.CLISession{Session: s}, err
+}
+
+func (p *Plane) getSession(r *http.Request) (any, error) {
+	s, err := p.sessions.Get(namespaceOf(r), wire.SessionID(r.PathValue("id")))
+	return wire.CLISession{Session: s}, err
+}
+
+// backfillMost is how many rows one answer has at most, and without a limit.
+const backfillMost = 200
+
+func (p *Plane) backfill(r *http.Request) (any, error) {
+	ns, id := namespaceOf(r), wire.SessionID(r.PathValue("id"))
+	if err := p.sessions.Access(ns, id); err != nil {
+		return nil, err
+	}
+	q := r.URL.Query()
+	after, err := strconv.ParseInt(q.Get("afterSeq"), 10, 64)
+	if err != nil || after < 0 {
+		return nil, wire.ErrInvalidQuery
+	}
+	limit := backfillMost
+	if q.Has("limit") {
+		if limit, err = strconv.Atoi(q.Get("limit")); err != nil || limit < 1 || limit > backfillMost {
+			return nil, wire.ErrInvalidQuery
+		}
+	}
+	rows, err := p.messages.Backfill(r.Context(), ns, id, after, limit)
+	return map[string][]wire.BackfillMessage{"messages": rows}, err
+}
+
+func (p *Plane) createMachine(r *http.Request) (any, error) {
+	var in wire.CreateMachine
+	if err := readBody(r, &in); err != nil {
+		return nil, err
+	}
+	if !validMachine(&in) {
+		return nil, wire.ErrInvalidBody
+	}
+	m, err := p.machines.CreateOrLoad(r.Context(), namespaceOf(r), in)
+	return wire.CLIMachine{Machine: m}, err
+}
+
+func validMachine(in *wire.CreateMachine) bool { return in.ID != "" && len(in.Metadata) > 0 }
+
+func (p *Plane) getMachine(r *http.Request) (any, error) {
+	m, err := p.machines.Get(namespaceOf(r), wire.MachineID(r.PathValue("id")))
+	return wire.CLIMachine{Machine: m}, err
+}
+
+// readBody reads a JSON object, whatever its Content-Type says.
+func readBody(r *http.Request, v any) error {
+	body, err := io.ReadAll(r.Body)
+	var tooLarge *http.MaxBytesError
+	if errors.As(err, &tooLarge) {
+		return err
+	}
+	if err != nil || !utf8.Valid(body) || json.Unmarshal(body, v) != nil {
+		return wire.ErrInvalidBody
+	}
+	return nil
+}

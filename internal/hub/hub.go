@@ -1,0 +1,193 @@
+// Package hub puts the hub together and runs it: the store, the event bus, the
+// services that hold the rules, and the two planes that peers talk to.
+package hub
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"hapi/internal/home"
+	"hapi/internal/hub/api"
+	"hapi/internal/hub/auth"
+	"hapi/internal/hub/cliplane"
+	"hapi/internal/hub/events"
+	"hapi/internal/hub/machines"
+	"hapi/internal/hub/messages"
+	"hapi/internal/hub/rpc"
+	"hapi/internal/hub/sessions"
+	"hapi/internal/hub/store"
+	"hapi/internal/hub/webui"
+	"hapi/internal/socketio"
+	"hapi/internal/wire"
+)
+
+const (
+	// headerWithin bounds how long a client may take to send its headers.
+	headerWithin = 10 * time.Second
+	// requestWithin bounds a whole request; an upload over a phone's line takes
+	// minutes. Event streams and polls lift it for themselves.
+	requestWithin = 10 * time.Minute
+	idleFor       = 75 * time.Second
+	// stopWithin bounds how long a stopping hub waits for its requests.
+	stopWithin = 10 * time.Second
+)
+
+// Options of a Hub.
+type Options struct {
+	Logger *slog.Logger
+	// WebApp is the built web app; nil is the one in the binary.
+	WebApp fs.FS
+}
+
+// Hub is one running hub.
+type Hub struct {
+	log      *slog.Logger
+	store    *store.Store
+	sessions *sessions.Service
+	messages *messages.Service
+	machines *machines.Service
+	io       *socketio.Server
+	api      *api.API
+	handler  http.Handler
+	ready    atomic.Bool
+}
+
+// Open opens the hub's database and puts everything in place. Nothing runs
+// before Serve.
+func Open(ctx context.Context, c *home.Hub, o Options) (*Hub, error) {
+	h := &Hub{log: o.Logger}
+	var bus *events.Bus
+	st, err := store.Open(ctx, c.DBPath, store.Options{
+		Logger:   o.Logger,
+		Announce: func(change int64, list []wire.Event) { bus.Publish(change, list...) },
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open the database %s: %w", c.DBPath, err)
+	}
+	bus = events.New(events.Options{HubID: st.HubID(), LastChange: st.LastChange()})
+	if err := h.assemble(c, o, st, bus); err != nil {
+		return nil, errors.Join(err, st.Close())
+	}
+	return h, nil
+}
+
+func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus) error {
+	origins, err := api.ParseOrigins(c.CORSOrigins)
+	if err != nil {
+		return err
+	}
+	files := o.WebApp
+	if files == nil {
+		files = webui.Embedded()
+	}
+	app, err := webui.New(files)
+	if err != nil {
+		return err
+	}
+	h.store = st
+	h.sessions = sessions.New(st, sessions.Options{Logger: h.log, Live: bus.PublishLive})
+	h.messages = messages.New(st, h.sessions, messages.Options{Logger: h.log, Live: bus.PublishLive})
+	h.machines = machines.New(st, machines.Options{Logger: h.log, Live: bus.PublishLive})
+	h.io = socketio.NewServer(socketio.ServerOptions{
+		AllowOrigin: origins.Allows, AllowAnyOrigin: origins.Any(), Logger: h.log,
+	})
+	keys := auth.New(auth.Keys{Token: c.Token.Text, JWTSecret: c.JWTSecret, OwnerID: c.OwnerID}, auth.Options{})
+	calls := rpc.New(rpc.Options{})
+	processes := cliplane.New(cliplane.Deps{
+		Auth: keys, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, RPC: calls, IO: h.io,
+		Ready: h.ready.Load, Logger: h.log,
+	})
+	h.messages.DeliverTo(processes)
+	h.api = api.New(api.Deps{
+		Auth: keys, OwnerID: c.OwnerID, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, RPC: calls,
+		Bus: bus, Changes: st, Origins: origins, WebUI: app, Ready: h.ready.Load, Logger: h.log,
+	})
+	h.handler = h.route(origins.CORS(h.api.Recovering(processes.Handler())))
+	return nil
+}
+
+// route sends each request to its plane.
+func (h *Hub) route(processes http.Handler) http.Handler {
+	people := h.api.Handler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch p := r.URL.Path; {
+		case strings.HasPrefix(p, "/socket.io/"):
+			h.io.ServeHTTP(w, r)
+		case p == "/cli", strings.HasPrefix(p, "/cli/"):
+			processes.ServeHTTP(w, r)
+		default:
+			people.ServeHTTP(w, r)
+		}
+	})
+}
+
+// Panics counts the requests that ended in a panic.
+func (h *Hub) Panics() int64 { return h.api.Panics() }
+
+// Serve runs the hub on a listener until ctx ends, then stops in order: no new
+// requests, streams and sockets end, what was accepted is written, the database
+// is closed. ready is called when the hub takes calls.
+func (h *Hub) Serve(ctx context.Context, listener net.Listener, ready func()) error {
+	writing, stopWriting := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopWriting()
+	written := make(chan error, 1)
+	go func() { written <- h.store.Run(writing) }()
+	err := h.run(ctx, listener, ready)
+	stopWriting()
+	return errors.Join(err, <-written, h.store.Close())
+}
+
+func (h *Hub) run(ctx context.Context, listener net.Listener, ready func()) error {
+	if err := errors.Join(h.sessions.Load(ctx), h.machines.Load(ctx)); err != nil {
+		return errors.Join(err, listener.Close())
+	}
+	server := &http.Server{
+		Handler: h.handler, ReadHeaderTimeout: headerWithin, ReadTimeout: requestWithin, IdleTimeout: idleFor,
+		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
+	}
+	group, running := errgroup.WithContext(ctx)
+	group.Go(func() error { return h.sessions.Run(running) })
+	group.Go(func() error { return h.messages.Run(running) })
+	group.Go(func() error { return h.machines.Run(running) })
+	group.Go(func() error {
+		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			return fmt.Errorf("serve: %w", err)
+		}
+		return nil
+	})
+	group.Go(func() error {
+		<-running.Done()
+		return h.stop(context.WithoutCancel(ctx), server)
+	})
+	h.ready.Store(true)
+	if ready != nil {
+		ready()
+	}
+	return group.Wait()
+}
+
+// stop ends requests, streams and sockets.
+func (h *Hub) stop(ctx context.Context, server *http.Server) error {
+	h.ready.Store(false)
+	ctx, cancel := context.WithTimeout(ctx, stopWithin)
+	defer cancel()
+	var group errgroup.Group
+	group.Go(func() error { return h.io.Shutdown(ctx) })
+	group.Go(func() error { return server.Shutdown(ctx) })
+	h.api.CloseStreams()
+	if err := group.Wait(); err != nil {
+		h.log.Warn("some requests did not end in time and are cut off", "err", err)
+		return server.Close()
+	}
+	return nil
+}
