@@ -1,0 +1,137 @@
+// Package agent is what a session needs of a coding agent, whichever it is: a
+// conversation that takes prompts one at a time, asks a person before it acts,
+// and says what it does.
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"time"
+
+	"hapi/internal/wire"
+)
+
+// Agent is a kind of coding agent.
+type Agent interface {
+	Flavor() wire.Flavor
+	// Open makes a conversation. The agent's process may start as late as the
+	// first prompt.
+	Open(ctx context.Context, h Host, o Options) (Conversation, error)
+}
+
+// Options of a conversation.
+type Options struct {
+	Dir     string   // working directory
+	Path    string   // of the agent's executable; empty: it is searched
+	Resume  string   // the agent's own id of an earlier conversation
+	Fork    bool     // resume into a new conversation
+	Config  Config   // to begin with
+	Args    []string // passed on to the agent
+	Env     []string // of the agent, "NAME=value"; nil is the process's own
+	AddDirs []string // further directories the agent may read
+	Logger  *slog.Logger
+}
+
+// Config is what a person can change while a conversation goes on.
+type Config struct {
+	PermissionMode wire.PermissionMode
+	Model          string // empty: the agent's default
+	Effort         string // empty: the agent's default
+}
+
+// Prompt is what a person says.
+type Prompt struct {
+	Text        string
+	Attachments []wire.Attachment
+	// Accepted is called once the agent has the prompt. It must not block.
+	Accepted func()
+}
+
+// Conversation is one agent at work. Its methods may be called from several
+// goroutines, except Prompt, which is called by one.
+type Conversation interface {
+	// Prompt hands the agent a prompt and returns when its turn has ended:
+	// nil, ErrInterrupted, a *Failure, or why ctx ended. After any of these the
+	// conversation takes the next prompt.
+	Prompt(ctx context.Context, p Prompt) error
+	// Interrupt ends the running turn and keeps the conversation; Prompt returns.
+	// Without a turn it does nothing.
+	Interrupt(ctx context.Context) error
+	// Configure changes the configuration, for the running turn as far as the
+	// agent can, else from the next prompt on.
+	Configure(ctx context.Context, c Config) error
+	// Reset forgets what was said: the next prompt begins anew.
+	Reset(ctx context.Context) error
+	// Close ends the agent and everything it started, and waits for it.
+	Close() error
+}
+
+// Host is the session as its agent sees it. The methods may be called from any
+// goroutine.
+type Host interface {
+	// Emit adds a row to the conversation, in the order of the calls.
+	Emit(r Record)
+	// Ask waits for a person's decision. ctx ends when the agent withdraws the
+	// request; its cause is the reason the person is shown.
+	Ask(ctx context.Context, r PermissionRequest) (Decision, error)
+	// Resumable gives the agent's own id of the conversation; empty: it has none.
+	Resumable(id string)
+	// Catalog says what the agent offers.
+	Catalog(c Catalog)
+	// ModeChanged says that the agent itself changed the permission mode.
+	ModeChanged(m wire.PermissionMode)
+}
+
+// Record is a row of the conversation: the whole envelope, {"role":…,…}.
+type Record struct {
+	Content json.RawMessage
+	At      time.Time // zero is now
+}
+
+// PermissionRequest is a tool call, question or plan that waits for a person.
+// ID is the tool call's own.
+type PermissionRequest struct {
+	ID        wire.RequestID
+	Tool      string
+	Arguments json.RawMessage
+}
+
+// Decision is a person's answer.
+type Decision = wire.PermissionAnswer
+
+// Catalog is what an agent offers.
+type Catalog struct {
+	Tools         []string
+	SlashCommands []string
+}
+
+// ErrInterrupted says that a turn ended because a person wanted it to.
+var ErrInterrupted = errors.New("interrupted")
+
+// FailureKind says what a person can do about a failure.
+type FailureKind int
+
+// The kinds of failure.
+const (
+	Crashed       FailureKind = iota // the agent ended unexpectedly
+	NotInstalled                     // there is no agent to start
+	NotLoggedIn                      // the agent needs its person to sign in
+	BadArguments                     // the agent refuses how it was started
+	CompactFailed                    // the agent could not compact the conversation
+)
+
+// Failure is why a turn did not end well. Text is for the person: what happened
+// and what to do next.
+type Failure struct {
+	Kind FailureKind
+	Text string
+	// Silent says that the agent had said and done nothing in this turn: the
+	// prompt can be given again without doing anything twice.
+	Silent bool
+	// Shown says that the agent itself has told the person already.
+	Shown bool
+}
+
+func (f *Failure) Error() string { return f.Text }
