@@ -1,0 +1,98 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+
+	"hapi/internal/agent"
+	"hapi/internal/wire"
+)
+
+// host is the session as its agent sees it.
+type host struct{ s *Session }
+
+// Emit implements agent.Host.
+func (h host) Emit(r agent.Record) { h.s.say(r.Content, r.At) }
+
+// Ask implements agent.Host.
+func (h host) Ask(ctx context.Context, r agent.PermissionRequest) (agent.Decision, error) {
+	return h.s.broker.ask(ctx, r)
+}
+
+// Resumable implements agent.Host: the id is what a later process resumes from.
+func (h host) Resumable(id string) {
+	h.s.updateMetadata(func(m map[string]json.RawMessage) {
+		m[h.s.flavor.NativeIDKey()] = textOrNull(id)
+	})
+}
+
+// Catalog implements agent.Host.
+func (h host) Catalog(c agent.Catalog) {
+	h.s.updateMetadata(func(m map[string]json.RawMessage) {
+		if len(c.Tools) > 0 {
+			m["tools"] = mustObject(c.Tools)
+		}
+		if len(c.SlashCommands) > 0 {
+			m["slashCommands"] = mustObject(c.SlashCommands)
+		}
+	})
+}
+
+// ModeChanged implements agent.Host.
+func (h host) ModeChanged(m wire.PermissionMode) {
+	h.s.mu.Lock()
+	changed := h.s.config.PermissionMode != m
+	h.s.config.PermissionMode = m
+	h.s.mu.Unlock()
+	if changed {
+		h.s.announceState()
+		h.s.event(map[string]any{"type": "permission-mode-changed", "mode": m})
+	}
+}
+
+// updateMetadata writes in the background, in the order of the calls as far as
+// that matters: each change is of keys of its own.
+func (s *Session) updateMetadata(change func(m map[string]json.RawMessage)) {
+	s.running.Go(func() {
+		if err := s.link.UpdateMetadata(s.ctx, change); err != nil && s.ctx.Err() == nil {
+			s.log.Warn("the session's metadata was not written", "err", err)
+		}
+	})
+}
+
+// mode is the present permission mode.
+func (s *Session) mode() wire.PermissionMode {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.config.PermissionMode
+}
+
+// setMode changes the permission mode, at once for the agent too.
+func (s *Session) setMode(ctx context.Context, m wire.PermissionMode) {
+	c := s.configured()
+	c.PermissionMode = m
+	if err := s.configure(ctx, c); err != nil {
+		s.log.Warn("the permission mode was not changed for the running turn", "err", err)
+	}
+}
+
+func (s *Session) configured() agent.Config {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.config
+}
+
+func (s *Session) configure(ctx context.Context, c agent.Config) error {
+	s.mu.Lock()
+	s.config = c
+	s.mu.Unlock()
+	s.announceState()
+	return s.conv.Configure(ctx, c)
+}
+
+// decided applies what an answer says about later requests.
+func (s *Session) decided(ctx context.Context, d agent.Decision) {
+	if d.Mode != s.mode() && s.flavor.Allows(d.Mode) {
+		s.setMode(ctx, d.Mode)
+	}
+}

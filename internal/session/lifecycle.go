@@ -1,0 +1,160 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hapi/internal/hubclient"
+	"hapi/internal/wire"
+)
+
+// EndReason is why a session ended, as the hub tells people.
+type EndReason string
+
+// The reasons.
+const (
+	EndCompleted  EndReason = "completed"
+	EndTerminated EndReason = "terminated"
+	EndError      EndReason = "error"
+)
+
+// Ending is how a session ends. It is an error so that it can be the cause of a
+// cancelled context.
+type Ending struct {
+	Reason  EndReason
+	Archive string // in words, for the session's metadata
+}
+
+func (e Ending) Error() string { return e.Archive }
+
+func endingOf(cause error) Ending {
+	var e Ending
+	if errors.As(cause, &e) {
+		return e
+	}
+	return Ending{Reason: EndTerminated, Archive: "User terminated"}
+}
+
+// end makes Run return. Only the first reason counts.
+func (s *Session) end(e Ending) { s.stop(e) }
+
+// Facts describe a session and its machine.
+type Facts struct {
+	MachineID  wire.MachineID
+	Machine    map[string]any // machine metadata
+	Metadata   map[string]any // session metadata of a new session
+	ExistingID wire.SessionID // empty: a new session
+}
+
+// keptKeys of an existing session's metadata stay when a new process takes the
+// session over; everything else is what the new process says.
+var keptKeys = []string{
+	"name", "summary", "claudeSessionId", "codexSessionId", "geminiSessionId", "opencodeSessionId", "preferredPermissionMode",
+	"tools", "slashCommands", "worktree", "forkedFrom", "ptyResumeAttempt",
+	"conversationHistoryPoints", "conversationHistoryIndexes", "conversationHistoryTurns", "conversationHistoryEntryIds", "conversationHistoryDiverged",
+}
+
+// establish registers the machine, and makes the session's row or reads it.
+func establish(ctx context.Context, client *hubclient.Client, o *Options) (wire.Session, error) {
+	machine, err := json.Marshal(o.Facts.Machine)
+	if err != nil {
+		return wire.Session{}, fmt.Errorf("describe the machine: %w", err)
+	}
+	if _, err := client.CreateMachine(ctx, wire.CreateMachine{ID: o.Facts.MachineID, Metadata: machine, RunnerState: json.RawMessage("null")}); err != nil {
+		return wire.Session{}, fmt.Errorf("register this machine: %w", err)
+	}
+	if o.Facts.ExistingID != "" {
+		return takeOver(ctx, client, o)
+	}
+	metadata, err := json.Marshal(o.Facts.Metadata)
+	if err != nil {
+		return wire.Session{}, fmt.Errorf("describe the session: %w", err)
+	}
+	in := wire.CreateSession{Tag: uuid.NewString(), Metadata: metadata, AgentState: json.RawMessage("{}")}
+	if c := o.Open.Config; c.Model != "" {
+		in.Model = &c.Model
+	}
+	if c := o.Open.Config; c.Effort != "" {
+		in.Effort = &c.Effort
+	}
+	row, err := client.CreateSession(ctx, in)
+	if err != nil {
+		return row, fmt.Errorf("create the session: %w", err)
+	}
+	return row, nil
+}
+
+// takeOver reads an existing session, resumes its agent's conversation, and
+// keeps its mode unless another was asked for.
+func takeOver(ctx context.Context, client *hubclient.Client, o *Options) (wire.Session, error) {
+	row, err := client.Session(ctx, o.Facts.ExistingID)
+	if err != nil {
+		return row, fmt.Errorf("read session %s: %w", o.Facts.ExistingID, err)
+	}
+	var old map[string]json.RawMessage
+	if err := json.Unmarshal(row.Metadata, &old); err != nil {
+		return row, fmt.Errorf("read the metadata of session %s: %w", row.ID, err)
+	}
+	if o.Open.Resume == "" {
+		_ = json.Unmarshal(old[o.Agent.Flavor().NativeIDKey()], &o.Open.Resume) // without one it begins anew
+	}
+	if o.Open.Config.PermissionMode == "" {
+		_ = json.Unmarshal(old["preferredPermissionMode"], &o.Open.Config.PermissionMode) // or the default
+	}
+	if row.Model != nil && o.Open.Config.Model == "" {
+		o.Open.Config.Model = *row.Model
+	}
+	if row.Effort != nil && o.Open.Config.Effort == "" {
+		o.Open.Config.Effort = *row.Effort
+	}
+	return row, nil
+}
+
+// refresh brings an existing row's metadata up to date with this process.
+func refresh(m map[string]json.RawMessage, fresh map[string]any) {
+	kept := map[string]json.RawMessage{}
+	for _, key := range keptKeys {
+		if v, ok := m[key]; ok {
+			kept[key] = v
+		}
+	}
+	clear(m)
+	for key, v := range fresh {
+		m[key] = mustObject(v)
+	}
+	for key, v := range kept {
+		m[key] = v
+	}
+}
+
+// Times of the goodbye.
+const (
+	archiveWithin = 3 * time.Second
+	flushWithin   = 5 * time.Second
+)
+
+// leave tells the hub that the session has ended. Without a hub it gives up
+// after a few seconds.
+func (s *Session) leave(ctx context.Context, e Ending) {
+	ctx = context.WithoutCancel(ctx)
+	no := false
+	s.link.SetAlive(func(a *wire.SessionAlive) { a.Thinking = &no })
+	archiving, cancel := context.WithTimeout(ctx, archiveWithin)
+	defer cancel()
+	err := s.link.UpdateMetadata(archiving, func(m map[string]json.RawMessage) {
+		m["lifecycleState"] = json.RawMessage(`"archived"`)
+		m["lifecycleStateSince"] = mustObject(time.Now().UnixMilli())
+		m["archivedBy"] = json.RawMessage(`"cli"`)
+		m["archiveReason"] = mustObject(e.Archive)
+	})
+	ending, cancelEnd := context.WithTimeout(ctx, flushWithin)
+	defer cancelEnd()
+	if err = errors.Join(err, s.link.End(ending, string(e.Reason)), s.uploads.Close()); err != nil {
+		s.log.Warn("the hub may not know that the session has ended, or all of what was said", "err", err)
+	}
+}
