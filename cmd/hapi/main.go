@@ -47,7 +47,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newHub(), newAuth(), newVersion())
+	root.AddCommand(newClaude(), newHub(), newAuth(), newVersion())
 	return root
 }
 

@@ -1,0 +1,103 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"hapi/internal/wire"
+)
+
+// claudeOptions are the command line of a Claude session.
+type claudeOptions struct {
+	help      bool
+	mode      wire.PermissionMode
+	model     string
+	effort    string
+	startedBy string
+	existing  string
+	resume    string
+	fork      bool
+	rest      []string // for claude
+}
+
+// parseClaude takes what is ours and leaves the rest, in order, for claude. An
+// option that we do not know takes the next word along if that is no option.
+func parseClaude(args []string) (claudeOptions, error) {
+	o := claudeOptions{startedBy: "terminal"}
+	explicit := false
+	for i := 0; i < len(args); i++ {
+		name, inOne, hasValue := strings.Cut(args[i], "=")
+		value := func() (string, error) {
+			if hasValue && inOne != "" {
+				return inOne, nil
+			}
+			if !hasValue && i+1 < len(args) && args[i+1] != "" && !strings.HasPrefix(args[i+1], "-") {
+				i++
+				return args[i], nil
+			}
+			return "", fmt.Errorf("Missing %s value", name) //nolint:staticcheck // shown as it is
+		}
+		var err error
+		switch name {
+		case "-h", "--help":
+			o.help = true
+		case "--":
+		case "--permission-mode":
+			explicit = true
+			err = o.setMode(value)
+		case "--yolo", "--dangerously-skip-permissions":
+			if !explicit {
+				o.mode = wire.ModeBypassPermissions
+			}
+		case "--model":
+			o.model, err = value()
+		case "--effort":
+			o.effort, err = value()
+		case "--started-by":
+			o.startedBy, err = value()
+		case "--existing-session-id":
+			o.existing, err = value()
+		case "--hapi-starting-mode":
+			err = checkStartingMode(value)
+		case "-r", "--resume":
+			if o.resume, err = value(); err != nil {
+				err = fmt.Errorf("%s needs the id of a conversation here: without a terminal there is no list to choose from", name)
+			}
+		case "--fork-session":
+			o.fork = true
+		default:
+			o.rest = append(o.rest, args[i])
+			if strings.HasPrefix(args[i], "-") && !hasValue && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
+				i++
+				o.rest = append(o.rest, args[i])
+			}
+		}
+		if err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+func (o *claudeOptions) setMode(value func() (string, error)) error {
+	mode, err := value()
+	if err != nil {
+		mode = "(missing)"
+	}
+	o.mode = wire.PermissionMode(mode)
+	if err != nil || !wire.FlavorClaude.Allows(o.mode) {
+		return fmt.Errorf("Invalid --permission-mode value: %s", mode) //nolint:staticcheck // shown as it is
+	}
+	return nil
+}
+
+func checkStartingMode(value func() (string, error)) error {
+	mode, err := value()
+	if err != nil {
+		return err
+	}
+	if mode != "remote" {
+		return fmt.Errorf("the starting mode %q is not available: this version runs Claude in remote mode", mode)
+	}
+	return nil
+}

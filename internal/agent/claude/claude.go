@@ -1,0 +1,372 @@
+// Package claude drives Claude Code without a terminal: one long-lived process
+// that speaks newline-delimited JSON, is asked by control requests, and asks
+// before it uses a tool.
+package claude
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"hapi/internal/agent"
+	"hapi/internal/wire"
+)
+
+// Agent is Claude Code.
+type Agent struct{}
+
+// Flavor implements agent.Agent.
+func (Agent) Flavor() wire.Flavor { return wire.FlavorClaude }
+
+// Open implements agent.Agent. The process starts with the first prompt.
+func (Agent) Open(ctx context.Context, h agent.Host, o agent.Options) (agent.Conversation, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return &conversation{
+		host: h, o: o, log: o.Logger, config: o.Config, nativeID: o.Resume, fork: o.Fork,
+		convert: newConverter(o.Dir, gitBranch(ctx, o.Dir)),
+	}, nil
+}
+
+// conversation is a Claude conversation, over the processes that carry it one
+// after another.
+type conversation struct {
+	host agent.Host
+	o    agent.Options
+	log  *slog.Logger
+
+	starting sync.Mutex // one process at a time is started or ended
+
+	mu       sync.Mutex
+	config   agent.Config
+	rules    rules
+	nativeID string
+	fork     bool
+	proc     *process // nil while there is none
+	stale    bool     // proc was started for another configuration
+	turn     *turn
+	closed   bool
+
+	handling sync.Mutex // lines are handled one after another
+	convert  *converter // guarded by handling
+	catalog  agent.Catalog
+}
+
+// turn is a prompt that Claude works on.
+type turn struct {
+	uuid        string
+	queued      bool // Claude said that it waits; results are not its own yet
+	interrupted bool
+	said        bool // something of it reached the conversation
+	notLoggedIn bool
+	compactFail string
+	ended       chan struct{} // closed with outcome
+	outcome     error
+	once        sync.Once
+}
+
+func (t *turn) end(outcome error) {
+	t.once.Do(func() {
+		t.outcome = outcome
+		close(t.ended)
+	})
+}
+
+// interruptWithin is how long Claude may take to end a turn it was asked to
+// end; then it is killed.
+const interruptWithin = 5 * time.Second
+
+var errClosed = errors.New("the conversation is closed")
+
+// Prompt implements agent.Conversation.
+func (c *conversation) Prompt(ctx context.Context, p agent.Prompt) error {
+	err := c.attempt(ctx, p)
+	var failed *badResume
+	if !errors.As(err, &failed) {
+		return err
+	}
+	c.forget()
+	c.host.Emit(c.notice("The earlier conversation is not on this machine any more. Claude begins a new one."))
+	return c.attempt(ctx, p)
+}
+
+func (c *conversation) attempt(ctx context.Context, p agent.Prompt) error {
+	proc, err := c.ready(ctx)
+	if err != nil {
+		return err
+	}
+	t := &turn{uuid: newUUID(), ended: make(chan struct{})}
+	c.setTurn(t)
+	defer c.setTurn(nil)
+	if err := proc.write(userLine(t.uuid, promptText(p))); err != nil {
+		<-proc.done
+		return c.explainExit(proc, t)
+	}
+	if p.Accepted != nil {
+		p.Accepted()
+	}
+	select {
+	case <-t.ended:
+	case <-proc.done:
+		c.settleExit(proc, t)
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	proc.withdrawAsks(reasonTurnEnded)
+	return t.outcome
+}
+
+// promptText names the attachments, then says the text.
+func promptText(p agent.Prompt) string {
+	refs := make([]string, 0, len(p.Attachments))
+	for _, a := range p.Attachments {
+		refs = append(refs, "@"+a.Path)
+	}
+	switch {
+	case len(refs) == 0:
+		return p.Text
+	case p.Text == "":
+		return strings.Join(refs, " ")
+	default:
+		return strings.Join(refs, " ") + "\n\n" + p.Text
+	}
+}
+
+func (c *conversation) setTurn(t *turn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.turn = t
+}
+
+func (c *conversation) current() *turn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.turn
+}
+
+// Interrupt implements agent.Conversation.
+func (c *conversation) Interrupt(ctx context.Context) error {
+	c.mu.Lock()
+	t, proc := c.turn, c.proc
+	if t != nil {
+		t.interrupted = true
+	}
+	c.mu.Unlock()
+	if t == nil || proc == nil {
+		return nil
+	}
+	proc.withdrawAsks(reasonAborted)
+	ctx, cancel := context.WithTimeout(ctx, interruptWithin)
+	defer cancel()
+	_, err := proc.control(ctx, map[string]any{"subtype": "interrupt"})
+	if err == nil {
+		select {
+		case <-t.ended:
+			return nil
+		case <-proc.done:
+			return nil
+		case <-ctx.Done():
+		}
+	}
+	c.log.Warn("claude did not end its turn when asked; it is killed", "err", err)
+	proc.kill()
+	<-proc.done
+	return nil
+}
+
+// Configure implements agent.Conversation. What Claude cannot change while it
+// runs takes effect with the next prompt.
+func (c *conversation) Configure(ctx context.Context, config agent.Config) error {
+	c.mu.Lock()
+	old, proc := c.config, c.proc
+	c.config = config
+	c.mu.Unlock()
+	if proc == nil {
+		return nil
+	}
+	for _, change := range changes(old, config) {
+		if _, err := proc.control(ctx, change); err != nil {
+			c.log.Debug("claude does not change this while it runs; it is restarted with the next prompt", "change", change["subtype"], "err", err)
+			c.mu.Lock()
+			c.stale = c.stale || c.proc == proc
+			c.mu.Unlock()
+		}
+	}
+	return nil
+}
+
+// changes are the control requests that turn one configuration into another.
+func changes(from, to agent.Config) []map[string]any {
+	var list []map[string]any
+	if nativeMode(from.PermissionMode) != nativeMode(to.PermissionMode) {
+		list = append(list, map[string]any{"subtype": "set_permission_mode", "mode": nativeMode(to.PermissionMode)})
+	}
+	if from.Model != to.Model {
+		var model any
+		if to.Model != "" {
+			model = to.Model
+		}
+		list = append(list, map[string]any{"subtype": "set_model", "model": model})
+	}
+	if from.Effort != to.Effort {
+		list = append(list, map[string]any{"subtype": "apply_flag_settings", "settings": map[string]any{"effortLevel": orNil(to.Effort)}})
+	}
+	return list
+}
+
+func orNil(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// nativeMode is the mode Claude itself runs in. The modes between default and
+// yolo are ours: its requests are answered by them, so leaving one takes effect
+// at once.
+func nativeMode(m wire.PermissionMode) wire.PermissionMode {
+	if m == wire.ModePlan || m == wire.ModeAuto {
+		return m
+	}
+	return wire.ModeDefault
+}
+
+// Reset implements agent.Conversation.
+func (c *conversation) Reset(context.Context) error {
+	err := c.endProcess()
+	c.forget()
+	c.host.Resumable("")
+	return err
+}
+
+// forget makes the next process begin anew.
+func (c *conversation) forget() {
+	c.mu.Lock()
+	c.nativeID, c.fork = "", false
+	c.mu.Unlock()
+	c.handling.Lock()
+	c.convert.restart("")
+	c.handling.Unlock()
+}
+
+// Close implements agent.Conversation.
+func (c *conversation) Close() error {
+	c.mu.Lock()
+	c.closed = true
+	c.mu.Unlock()
+	return c.endProcess()
+}
+
+// ready is a process that fits the configuration, started if needed.
+func (c *conversation) ready(ctx context.Context) (*process, error) {
+	c.mu.Lock()
+	proc, stale, closed := c.proc, c.stale, c.closed
+	c.mu.Unlock()
+	switch {
+	case closed:
+		return nil, errClosed
+	case proc != nil && !stale && !proc.gone():
+		return proc, nil
+	}
+	if err := c.endProcess(); err != nil {
+		c.log.Warn("claude did not end well", "err", err)
+	}
+	return c.start(ctx)
+}
+
+// endProcess ends the process, if there is one, and waits for it.
+func (c *conversation) endProcess() error {
+	c.starting.Lock()
+	defer c.starting.Unlock()
+	c.mu.Lock()
+	proc := c.proc
+	c.proc, c.stale = nil, false
+	c.mu.Unlock()
+	if proc == nil {
+		return nil
+	}
+	return proc.end()
+}
+
+func (c *conversation) start(ctx context.Context) (*process, error) {
+	c.starting.Lock()
+	defer c.starting.Unlock()
+	path, err := find(c.o.Path)
+	if err != nil {
+		return nil, &agent.Failure{Kind: agent.NotInstalled, Silent: true, Text: "Claude Code is not installed on this machine, or not found: install it there, or set HAPI_CLAUDE_PATH to its executable. Then send your message again."}
+	}
+	c.mu.Lock()
+	args := c.arguments()
+	c.mu.Unlock()
+	proc, err := startProcess(ctx, processOptions{
+		path: path, args: args, dir: c.o.Dir, env: environment(c.o.Env), log: c.log, line: c.handle,
+	})
+	if err != nil {
+		return nil, &agent.Failure{Kind: agent.Crashed, Silent: true, Text: fmt.Sprintf("Claude Code could not be started: %v", err)}
+	}
+	c.mu.Lock()
+	c.proc, c.stale = proc, false
+	c.mu.Unlock()
+	return proc, nil
+}
+
+// arguments starts Claude for the present configuration. The caller holds mu.
+func (c *conversation) arguments() []string {
+	args := []string{"-p", "--output-format", "stream-json", "--verbose", "--input-format", "stream-json", "--permission-prompt-tool", "stdio"}
+	if c.config.Model != "" {
+		args = append(args, "--model", c.config.Model)
+	}
+	if c.config.Effort != "" {
+		args = append(args, "--effort", c.config.Effort)
+	}
+	if c.nativeID != "" {
+		args = append(args, "--resume="+c.nativeID) // in one word an id is never taken for a flag
+		if c.fork {
+			args = append(args, "--fork-session")
+		}
+	}
+	for _, dir := range c.o.AddDirs {
+		args = append(args, "--add-dir", dir)
+	}
+	args = append(args, "--permission-mode", string(nativeMode(c.config.PermissionMode)))
+	return append(args, withoutOwned(c.o.Args)...)
+}
+
+// owned are flags that the conversation sets itself, with whether a value follows.
+var owned = map[string]bool{
+	"-p": false, "--print": false, "--verbose": false, "--output-format": true, "--input-format": true, "--permission-prompt-tool": true,
+	"--permission-mode": true, "--model": true, "--effort": true, "--dangerously-skip-permissions": false,
+	"-c": false, "--continue": false, "--fork-session": false, "-r": true, "--resume": true,
+}
+
+// withoutOwned leaves out of a person's arguments those that are ours to set.
+func withoutOwned(args []string) []string {
+	var kept []string
+	for i := 0; i < len(args); i++ {
+		name, _, inOne := strings.Cut(args[i], "=")
+		takesValue, ours := owned[name]
+		if !ours {
+			kept = append(kept, args[i])
+			continue
+		}
+		if takesValue && !inOne && i+1 < len(args) && !strings.HasPrefix(args[i+1], "-") {
+			i++
+		}
+	}
+	return kept
+}
+
+// environment is Claude's: without what an outer Claude left in it.
+func environment(base []string) []string {
+	env := slices.DeleteFunc(slices.Clone(base), func(pair string) bool {
+		name, _, _ := strings.Cut(pair, "=")
+		return name == "CLAUDECODE" || name == "CLAUDE_CODE_SSE_PORT" || name == "CLAUDE_CODE_ENTRYPOINT"
+	})
+	return append(env, "DISABLE_AUTOUPDATER=1")
+}
