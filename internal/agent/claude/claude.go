@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -364,6 +365,9 @@ func withoutOwned(args []string) []string {
 
 // environment is Claude's: without what an outer Claude left in it.
 func environment(base []string) []string {
+	if base == nil {
+		base = os.Environ()
+	}
 	env := slices.DeleteFunc(slices.Clone(base), func(pair string) bool {
 		name, _, _ := strings.Cut(pair, "=")
 		return name == "CLAUDECODE" || name == "CLAUDE_CODE_SSE_PORT" || name == "CLAUDE_CODE_ENTRYPOINT"

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"os"
 	"os/exec"
 	"sync"
 	"time"
@@ -64,9 +63,6 @@ func startProcess(ctx context.Context, o processOptions) (*process, error) {
 	// The process outlives ctx, which belongs to a prompt: end and kill end it.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), o.path, o.args...)
 	cmd.Dir, cmd.Env = o.dir, o.env
-	if cmd.Env == nil {
-		cmd.Env = os.Environ()
-	}
 	ownGroup(cmd)
 	p := &process{
 		o: o, cmd: cmd, stderr: &tail{max: stderrTail}, done: make(chan struct{}),
