@@ -117,6 +117,7 @@ func (c *conversation) attempt(ctx context.Context, p agent.Prompt) error {
 	case <-proc.done:
 		c.settleExit(proc, t)
 	case <-ctx.Done():
+		c.abandon(ctx, proc, t)
 		return context.Cause(ctx)
 	}
 	proc.withdrawAsks(reasonTurnEnded)
@@ -179,6 +180,26 @@ func (c *conversation) Interrupt(ctx context.Context) error {
 	proc.kill()
 	<-proc.done
 	return nil
+}
+
+// abandon stops a turn that nobody waits for any more. Without it Claude would
+// take the end of its input as a refusal of what it asked, and go on.
+func (c *conversation) abandon(ctx context.Context, proc *process, t *turn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
+	defer cancel()
+	c.mu.Lock()
+	t.interrupted = true
+	c.mu.Unlock()
+	proc.withdrawAsks(reasonEnded)
+	if _, err := proc.control(ctx, map[string]any{"subtype": "interrupt"}); err != nil {
+		c.log.Debug("claude did not stop when asked", "err", err)
+		return
+	}
+	select {
+	case <-t.ended:
+	case <-proc.done:
+	case <-ctx.Done():
+	}
 }
 
 // Configure implements agent.Conversation. What Claude cannot change while it

@@ -278,10 +278,11 @@ func (c *converter) user(l *line) []agent.Record {
 	return out
 }
 
-// said is a text of the user's side. A sub-agent's task is a record; what
+// said is a text of the user's side. A sub-agent's task and what a command
+// printed are records; what
 // Claude says to itself is left out; the rest is what a person said.
 func (c *converter) said(l *line, text string) []agent.Record {
-	if l.ParentToolUseID != "" {
+	if l.ParentToolUseID != "" || strings.HasPrefix(text, "<local-command-stdout>") {
 		r := c.base(l, "user")
 		r["message"] = map[string]any{"role": "user", "content": text}
 		return []agent.Record{c.output(l, r)}

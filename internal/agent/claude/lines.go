@@ -32,6 +32,7 @@ type line struct {
 	Message         json.RawMessage `json:"message"`
 	IsSynthetic     bool            `json:"isSynthetic"`
 	IsMeta          bool            `json:"isMeta"`
+	IsReplay        bool            `json:"isReplay"`
 	APIRequestID    string          `json:"requestId"`
 	ToolUseResult   json.RawMessage `json:"tool_use_result"`
 	APIError        string          `json:"error"` // of an assistant line, when it is text
@@ -125,6 +126,9 @@ func (c *conversation) record(l *line) {
 			t.notLoggedIn = true // told in our own words at the end of the turn
 		}
 		return
+	}
+	if l.Type == "user" && l.IsReplay && t == nil {
+		return // an echo of a change of ours
 	}
 	for _, r := range c.convert.records(l) {
 		if t != nil && l.Type != "result" {
