@@ -1,0 +1,51 @@
+# Everything a person or a machine does with this repository. No target needs a
+# step by hand before it.
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS := -s -w -X main.version=$(VERSION)
+LINT    := go tool -modfile=tools/go.mod golangci-lint
+
+.PHONY: run build test e2e bench lint fmt fuzz cross
+
+run: build ## build and start the hub; it prints its address
+	./bin/hapi hub
+
+build: ## the binary for this machine
+	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/hapi ./cmd/hapi
+
+test: ## all tests, with the race detector
+	go vet ./...
+	go test -race -timeout 10m ./...
+
+e2e/node_modules: e2e/package-lock.json
+	cd e2e && npm ci --no-audit --no-fund
+	touch $@
+
+e2e: e2e/node_modules ## journeys with the real agents against model doubles
+	go test -tags e2e -count=1 -timeout 15m ./e2e/...
+
+bench: build ## the load generator, as a table and as bench.json
+	go run ./bench -hub ./bin/hapi -json bench.json
+
+lint: ## linters, pinned in tools/go.mod
+	$(LINT) run ./...
+
+fmt:
+	gofmt -w api bench cmd e2e internal
+
+# Each fuzz target for FUZZTIME.
+FUZZTIME ?= 10s
+fuzz:
+	@set -e; for pkg in $$(go list ./internal/... ./cmd/...); do \
+		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "$$pkg $$target"; \
+			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+cross: ## compile, not run, for every platform
+	@set -e; for os in linux darwin windows; do for arch in amd64 arm64; do \
+		echo "$$os/$$arch"; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go build -trimpath -o /dev/null ./cmd/hapi; \
+		CGO_ENABLED=0 GOOS=$$os GOARCH=$$arch go vet ./cmd/... ./internal/...; \
+	done; done
