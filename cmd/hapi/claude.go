@@ -67,12 +67,11 @@ func helpClaude(cmd *cobra.Command) error {
 	if path == "" {
 		path = "claude"
 	}
-	help, err := exec.CommandContext(cmd.Context(), path, "--help").Output()
-	if err != nil {
+	if help, err := exec.CommandContext(cmd.Context(), path, "--help").Output(); err == nil {
+		fmt.Fprintf(out, "\nOptions of claude:\n\n%s", help)
+	} else {
 		fmt.Fprintln(out, "\nClaude Code was not found on this machine, so its own options cannot be shown.")
-		return nil
 	}
-	fmt.Fprintf(out, "\nOptions of claude:\n\n%s", help)
 	return nil
 }
 
@@ -194,7 +193,7 @@ func explainStart(err error, c *home.Client) error {
 		}
 		return err
 	}
-	hint := ""
+	var hint string
 	switch {
 	case refused.Status == http.StatusForbidden && refused.Text == "Machine access denied":
 		hint = "This machine belongs to another namespace of the hub: use one HAPI_HOME for each namespace."

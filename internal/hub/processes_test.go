@@ -33,8 +33,7 @@ func TestPermissionAnswersReachTheProcess(t *testing.T) {
 	t.Parallel()
 	h := newHub(t)
 	answers := make(chan wire.PermissionAnswer, 10)
-	var p *process
-	p = h.newSession(baseToken, map[string]hubclient.Method{
+	p := h.newSession(baseToken, map[string]hubclient.Method{
 		wire.MethodPermission: func(_ context.Context, params json.RawMessage) (any, error) {
 			var a wire.PermissionAnswer
 			err := json.Unmarshal(params, &a)

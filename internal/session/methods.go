@@ -9,6 +9,7 @@ import (
 	"hapi/internal/agent"
 	"hapi/internal/hubclient"
 	"hapi/internal/wire"
+	"hapi/internal/workspace"
 )
 
 // methods are what the hub may ask of the session.
@@ -98,24 +99,34 @@ func NormaliseEffort(effort string) string {
 }
 
 func (s *Session) callUpload(_ context.Context, params json.RawMessage) (any, error) {
-	var in wire.UploadParams
-	if json.Unmarshal(params, &in) != nil || in.Filename == "" {
-		return wire.FileResult{Error: "Invalid upload"}, nil
-	}
-	path, err := s.uploads.Save(in.Filename, in.Content)
-	if err != nil {
-		return wire.FileResult{Error: err.Error()}, nil
-	}
-	return wire.FileResult{Success: true, Path: path}, nil
+	return s.saveUpload(params), nil
 }
 
 func (s *Session) callDeleteUpload(_ context.Context, params json.RawMessage) (any, error) {
+	return s.deleteUpload(params), nil
+}
+
+func (s *Session) saveUpload(params json.RawMessage) wire.FileResult {
+	var in wire.UploadParams
+	if err := json.Unmarshal(params, &in); err != nil || in.Filename == "" {
+		return wire.FileResult{Error: "Invalid upload"}
+	}
+	path, err := s.uploads.Save(in.Filename, in.Content)
+	return fileResult(path, err)
+}
+
+func (s *Session) deleteUpload(params json.RawMessage) wire.FileResult {
 	var in wire.DeleteUploadParams
-	if json.Unmarshal(params, &in) != nil {
-		return wire.FileResult{Error: "Invalid upload path"}, nil
+	if err := json.Unmarshal(params, &in); err != nil {
+		return fileResult("", workspace.ErrUploadPath)
 	}
-	if err := s.uploads.Delete(in.Path); err != nil {
-		return wire.FileResult{Error: err.Error()}, nil
+	return fileResult("", s.uploads.Delete(in.Path))
+}
+
+// fileResult is how the outcome of work on a file is told.
+func fileResult(path string, err error) wire.FileResult {
+	if err != nil {
+		return wire.FileResult{Error: err.Error()}
 	}
-	return wire.FileResult{Success: true}, nil
+	return wire.FileResult{Success: true, Path: path}
 }

@@ -143,18 +143,6 @@ func (e *engine) carryBy(c carrier) (old carrier, ok bool) {
 	return old, true
 }
 
-// spawn runs f on a goroutine that the owner waits for, unless the connection
-// has ended.
-func (e *engine) spawn(f func()) bool {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if e.closed {
-		return false
-	}
-	e.running.Go(f)
-	return true
-}
-
 // receive handles one packet of the peer. b is the engine's from now on.
 func (e *engine) receive(b []byte) error {
 	e.inbound.Lock()

@@ -83,6 +83,7 @@ func (p *packet) validate() error {
 		fits = first == '{' || first == '"'
 	case kindEvent, kindAck:
 		fits = first == '['
+	case kindDisconnect: // has no data
 	}
 	if !fits {
 		return errPacket

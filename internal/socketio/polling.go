@@ -15,10 +15,7 @@ const separator = '\x1e'
 // pollCarrier is the server's side of HTTP long-polling: packets wait until the
 // client's GET takes them.
 type pollCarrier struct {
-	// The engine's lock guards these.
-	poll  chan struct{} // of the GET that waits; nil when none does
-	ended bool
-	how   farewell
+	poll chan struct{} // of the GET that waits, nil when none does; guarded by the engine's lock
 }
 
 func (c *pollCarrier) wake(*engine) {
@@ -30,7 +27,7 @@ func (c *pollCarrier) wake(*engine) {
 
 func (c *pollCarrier) idle(*engine) bool { return c.poll != nil }
 
-// end is told under no lock; the engine is closed, so nobody else touches poll.
+// end does nothing: a waiting poll is woken when the connection is cut.
 func (c *pollCarrier) end(farewell) {}
 
 // serveGet answers a poll: what waits, or what comes next.

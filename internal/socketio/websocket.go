@@ -150,7 +150,6 @@ type gatherer struct {
 	mu   sync.Mutex
 	held bool
 	buf  []byte
-	err  error
 }
 
 // gatherMost is how much is held back at most.

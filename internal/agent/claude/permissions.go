@@ -182,8 +182,7 @@ func firstText(a, b string) string {
 // effort as they are, in the mode that the person chose.
 func (c *conversation) leavePlan(r *request, d *agent.Decision) map[string]any {
 	mode := wire.ModeDefault
-	switch d.Mode {
-	case wire.ModeAcceptEdits, wire.ModeAuto, wire.ModeBypassPermissions:
+	if d.Mode != wire.ModePlan && wire.FlavorClaude.Allows(d.Mode) {
 		mode = d.Mode
 	}
 	c.mu.Lock()

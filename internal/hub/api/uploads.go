@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net/http"
 	"strings"
@@ -95,7 +94,7 @@ func decodedSize(content string) int {
 func (a *API) passThrough(w http.ResponseWriter, r *http.Request, id wire.SessionID, method string, params any) error {
 	result, err := a.rpc.CallRaw(r.Context(), string(id), method, params)
 	if err == nil {
-		a.write(w, r, http.StatusOK, json.RawMessage(result))
+		a.write(w, r, http.StatusOK, result)
 		return nil
 	}
 	if errors.Is(err, context.Canceled) {
