@@ -97,12 +97,12 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 	h.store = st
 	h.sessions = sessions.New(st, sessions.Options{Logger: h.log, Live: bus.PublishLive})
 	h.messages = messages.New(st, h.sessions, messages.Options{Logger: h.log, Live: bus.PublishLive})
-	h.machines = machines.New(st, machines.Options{Logger: h.log, Live: bus.PublishLive})
+	calls := rpc.New(rpc.Options{})
+	h.machines = machines.New(st, machines.Options{Logger: h.log, Live: bus.PublishLive, Calls: calls})
 	h.io = socketio.NewServer(socketio.ServerOptions{
 		AllowOrigin: origins.Allows, AllowAnyOrigin: origins.Any(), Logger: h.log,
 	})
 	keys := auth.New(auth.Keys{Token: c.Token.Text, JWTSecret: c.JWTSecret, OwnerID: c.OwnerID}, auth.Options{})
-	calls := rpc.New(rpc.Options{})
 	processes := cliplane.New(cliplane.Deps{
 		Auth: keys, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, RPC: calls, IO: h.io,
 		Ready: h.ready.Load, Logger: h.log,

@@ -28,6 +28,7 @@ type Options struct {
 	Now    func() time.Time
 	Logger *slog.Logger
 	Live   func(...wire.Event) // tells watchers what is not durable
+	Calls  Caller              // reaches the runners; needed to spawn
 }
 
 // Service answers for all machines of the hub.
@@ -36,6 +37,7 @@ type Service struct {
 	now   func() time.Time
 	log   *slog.Logger
 	tell  func(...wire.Event)
+	calls Caller
 
 	mu  sync.RWMutex
 	all map[wire.MachineID]*entry
@@ -53,7 +55,7 @@ type entry struct {
 
 // New makes a Service. Load comes before anything else.
 func New(st *store.Store, o Options) *Service {
-	s := &Service{store: st, now: o.Now, log: o.Logger, tell: o.Live, all: map[wire.MachineID]*entry{}}
+	s := &Service{store: st, now: o.Now, log: o.Logger, tell: o.Live, calls: o.Calls, all: map[wire.MachineID]*entry{}}
 	if s.now == nil {
 		s.now = time.Now
 	}
