@@ -32,6 +32,9 @@ type SpawnRequest struct {
 	CopilotAgentMode     string         `json:"copilotAgentMode,omitempty"`
 	StartingMode         string         `json:"startingMode,omitempty"` // remote or pty
 	ForkSession          bool           `json:"forkSession"`
+	Token                string         `json:"token,omitempty"` // secret, for the agent
+	// ApprovedNewDirectory says whether a missing directory may be made; nil is yes.
+	ApprovedNewDirectory *bool `json:"approvedNewDirectoryCreation,omitempty"`
 }
 
 // Outcomes of a SpawnRequest.

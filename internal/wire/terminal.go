@@ -1,0 +1,52 @@
+package wire
+
+// Names of the events of web terminals (socket contract §11): browser to hub to
+// session process, and back.
+const (
+	EventTerminalCreate = "terminal:create" // browser to hub
+	EventTerminalOpen   = "terminal:open"   // hub to process
+	EventTerminalWrite  = "terminal:write"
+	EventTerminalResize = "terminal:resize"
+	EventTerminalClose  = "terminal:close"
+	EventTerminalReady  = "terminal:ready" // process to hub to browser
+	EventTerminalOutput = "terminal:output"
+	EventTerminalExit   = "terminal:exit"
+	EventTerminalError  = "terminal:error"
+)
+
+// TerminalOpen asks for a shell, or for the one with this id at this size. It is
+// the payload of resizes too.
+type TerminalOpen struct {
+	SessionID  SessionID `json:"sessionId"`
+	TerminalID string    `json:"terminalId"`
+	Cols       int       `json:"cols"`
+	Rows       int       `json:"rows"`
+}
+
+// TerminalData is input or output of a shell.
+type TerminalData struct {
+	SessionID  SessionID `json:"sessionId,omitempty"`
+	TerminalID string    `json:"terminalId"`
+	Data       string    `json:"data"`
+}
+
+// TerminalRef names a terminal: to close it, or to say that it is ready.
+type TerminalRef struct {
+	SessionID  SessionID `json:"sessionId"`
+	TerminalID string    `json:"terminalId"`
+}
+
+// TerminalExit says that a shell ended by itself.
+type TerminalExit struct {
+	SessionID  SessionID `json:"sessionId"`
+	TerminalID string    `json:"terminalId"`
+	Code       *int      `json:"code"`
+	Signal     *string   `json:"signal"`
+}
+
+// TerminalError says that a terminal could not be opened, or was closed.
+type TerminalError struct {
+	SessionID  SessionID `json:"sessionId,omitempty"`
+	TerminalID string    `json:"terminalId"`
+	Message    string    `json:"message"`
+}
