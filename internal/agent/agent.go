@@ -16,8 +16,8 @@ import (
 // Agent is a kind of coding agent.
 type Agent interface {
 	Flavor() wire.Flavor
-	// Open makes a conversation. The agent's process may start as late as the
-	// first prompt.
+	// Open makes a conversation. It calls h only after it has returned; the
+	// agent's process may start as late as the first prompt.
 	Open(ctx context.Context, h Host, o Options) (Conversation, error)
 }
 
@@ -39,10 +39,14 @@ type Config struct {
 	PermissionMode wire.PermissionMode
 	Model          string // empty: the agent's default
 	Effort         string // empty: the agent's default
+	// Of Codex alone.
+	ServiceTier       string // fast or standard; empty: the account's own
+	CollaborationMode string // default or plan; empty: default
 }
 
 // Prompt is what a person says.
 type Prompt struct {
+	ID          wire.LocalID // of its first message; empty if that has none
 	Text        string
 	Attachments []wire.Attachment
 	// Accepted is called once the agent has the prompt. It must not block.
@@ -76,12 +80,19 @@ type Host interface {
 	// Ask waits for a person's decision. ctx ends when the agent withdraws the
 	// request; its cause is the reason the person is shown.
 	Ask(ctx context.Context, r PermissionRequest) (Decision, error)
+	// Decided shows a decision that needed no person, see AutoApprove.
+	Decided(r PermissionRequest, d Decision)
 	// Resumable gives the agent's own id of the conversation; empty: it has none.
 	Resumable(id string)
 	// Catalog says what the agent offers.
 	Catalog(c Catalog)
 	// ModeChanged says that the agent itself changed the permission mode.
 	ModeChanged(m wire.PermissionMode)
+	// Configured says that the agent itself changed its configuration, such as
+	// the model it took by default. The conversation is not told again.
+	Configured(change func(c *Config))
+	// Titled gives the conversation the agent's own title.
+	Titled(title string)
 }
 
 // Record is a row of the conversation: the whole envelope, {"role":…,…}.

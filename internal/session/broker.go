@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -39,6 +40,9 @@ var errSameRequest = errors.New("a request with this id is open already")
 func (b *broker) ask(ctx context.Context, r agent.PermissionRequest) (agent.Decision, error) {
 	q := &asked{request: r, at: wire.Now(), answer: make(chan agent.Decision, 1)}
 	b.mu.Lock()
+	if len(r.Arguments) == 0 {
+		q.request.Arguments = json.RawMessage("null") // without the member hubs refuse all of the state
+	}
 	if b.open[r.ID] != nil {
 		b.mu.Unlock()
 		return agent.Decision{}, errSameRequest
@@ -73,7 +77,7 @@ func (b *broker) withdraw(ctx context.Context, q *asked, why error) (agent.Decis
 	}
 	ctx = context.WithoutCancel(ctx) // it must not stay open
 	err := b.write(ctx, func(s *wire.AgentState) {
-		settle(s, q, wire.CompletedRequest{Status: wire.StatusCanceled, Reason: why.Error()})
+		settle(s, q, wire.CompletedRequest{Status: wire.StatusCanceled, Decision: wire.DecisionAbort, Reason: why.Error()})
 	})
 	return agent.Decision{}, errors.Join(why, err)
 }
@@ -102,17 +106,25 @@ func (b *broker) answer(ctx context.Context, d agent.Decision) error {
 	b.decided(ctx, d)
 	// The agent goes on whether or not the hub is there to be told.
 	defer func() { q.answer <- d }()
-	if err := b.write(ctx, func(s *wire.AgentState) { settle(s, q, outcome(d)) }); err != nil {
+	if err := b.write(ctx, func(s *wire.AgentState) { settle(s, q, outcome(q.request.Tool, d)) }); err != nil {
 		return fmt.Errorf("write the decision: %w", err)
 	}
 	return nil
 }
 
-func outcome(d agent.Decision) wire.CompletedRequest {
+// record shows a decision that needed no person. The request is never open.
+func (b *broker) record(ctx context.Context, r agent.PermissionRequest, d agent.Decision) error {
+	q := &asked{request: r, at: wire.Now()}
+	return b.write(ctx, func(s *wire.AgentState) { settle(s, q, outcome(r.Tool, d)) })
+}
+
+// outcome is a decision as people see it. A question that was approved without
+// an answer was refused.
+func outcome(tool string, d agent.Decision) wire.CompletedRequest {
 	c := wire.CompletedRequest{
 		Status: wire.StatusDenied, Reason: d.Reason, Mode: d.Mode, Decision: d.Decision, AllowTools: d.AllowTools, Answers: d.Answers,
 	}
-	if d.Approved {
+	if d.Approved && !(wire.IsQuestion(tool) && len(d.Answers) == 0) {
 		c.Status = wire.StatusApproved
 	}
 	return c

@@ -1,6 +1,11 @@
 package session
 
-import "strings"
+import (
+	"strings"
+
+	"hapi/internal/agent"
+	"hapi/internal/wire"
+)
 
 // command is a slash command that the session itself understands. Others are
 // the agent's.
@@ -14,6 +19,26 @@ const (
 	cmdPlanOff  // back to the default mode
 	cmdPlanText // plan mode, and a prompt
 )
+
+// isCommand says whether text is a command, of the session or of its agent.
+func (s *Session) isCommand(text string) bool {
+	c, ok := s.conv.(agent.Commander)
+	return ok && c.IsCommand(text) || s.commandOf(text) != noCommand
+}
+
+// commandOf is the session's command in text. Planning is a permission mode
+// here; agents that plan in another way have their own command.
+func (s *Session) commandOf(text string) command {
+	switch c := commandOf(text); c {
+	case cmdPlan, cmdPlanOff, cmdPlanText:
+		if !s.flavor.Allows(wire.ModePlan) {
+			return noCommand
+		}
+		return c
+	default:
+		return c
+	}
+}
 
 func commandOf(text string) command {
 	text = strings.TrimSpace(text)

@@ -3,6 +3,9 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"time"
+
+	"github.com/google/uuid"
 
 	"hapi/internal/agent"
 	"hapi/internal/wire"
@@ -17,6 +20,15 @@ func (h host) Emit(r agent.Record) { h.s.say(r.Content, r.At) }
 // Ask implements agent.Host.
 func (h host) Ask(ctx context.Context, r agent.PermissionRequest) (agent.Decision, error) {
 	return h.s.broker.ask(ctx, r)
+}
+
+// Decided implements agent.Host.
+func (h host) Decided(r agent.PermissionRequest, d agent.Decision) {
+	h.s.running.Go(func() {
+		if err := h.s.broker.record(h.s.ctx, r, d); err != nil && h.s.ctx.Err() == nil {
+			h.s.log.Warn("a decision was not written", "err", err)
+		}
+	})
 }
 
 // Resumable implements agent.Host: the id is what a later process resumes from.
@@ -48,6 +60,28 @@ func (h host) ModeChanged(m wire.PermissionMode) {
 		h.s.announceState()
 		h.s.event(map[string]any{"type": "permission-mode-changed", "mode": m})
 	}
+}
+
+// Configured implements agent.Host.
+func (h host) Configured(change func(c *agent.Config)) {
+	h.s.mu.Lock()
+	change(&h.s.config)
+	h.s.mu.Unlock()
+	h.s.announceState()
+}
+
+// Titled implements agent.Host: peers take the title from a summary row, lists
+// from the metadata.
+func (h host) Titled(title string) {
+	h.s.mu.Lock()
+	h.s.titled = true
+	h.s.mu.Unlock()
+	h.s.say(mustObject(map[string]any{
+		"role":    "agent",
+		"content": map[string]any{"type": "output", "data": map[string]any{"type": "summary", "summary": title, "leafUuid": uuid.NewString()}},
+		"meta":    map[string]any{"sentFrom": "cli"},
+	}), time.Time{})
+	h.s.updateMetadata(func(m map[string]json.RawMessage) { m["summary"] = summaryOf(title) })
 }
 
 // updateMetadata writes in the background, in the order of the calls as far as

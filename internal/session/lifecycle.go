@@ -80,7 +80,11 @@ func establish(ctx context.Context, client *hubclient.Client, o *Options) (wire.
 		in.Model = &c.Model
 	}
 	if c := o.Open.Config; c.Effort != "" {
-		in.Effort = &c.Effort
+		if o.Agent.Flavor().Has(wire.KeyReasoningEffort) {
+			in.ModelReasoningEffort = &c.Effort
+		} else {
+			in.Effort = &c.Effort
+		}
 	}
 	row, err := client.CreateSession(ctx, in)
 	if err != nil {
@@ -106,12 +110,7 @@ func takeOver(ctx context.Context, client *hubclient.Client, o *Options) (wire.S
 	if o.Open.Config.PermissionMode == "" {
 		_ = json.Unmarshal(old["preferredPermissionMode"], &o.Open.Config.PermissionMode) // or the default
 	}
-	if row.Model != nil && o.Open.Config.Model == "" {
-		o.Open.Config.Model = *row.Model
-	}
-	if row.Effort != nil && o.Open.Config.Effort == "" {
-		o.Open.Config.Effort = *row.Effort
-	}
+	inherit(&o.Open.Config, &row, o.Agent.Flavor())
 	return row, nil
 }
 

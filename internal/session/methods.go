@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"strings"
 
 	"hapi/internal/agent"
 	"hapi/internal/hubclient"
@@ -12,9 +11,9 @@ import (
 	"hapi/internal/workspace"
 )
 
-// methods are what the hub may ask of the session.
+// methods are what the hub may ask of the session and of its agent.
 func (s *Session) methods() map[string]hubclient.Method {
-	return map[string]hubclient.Method{
+	all := map[string]hubclient.Method{
 		wire.MethodPermission:       s.callPermission,
 		wire.MethodAbort:            s.callAbort,
 		wire.MethodSetSessionConfig: s.callConfigure,
@@ -22,6 +21,12 @@ func (s *Session) methods() map[string]hubclient.Method {
 		wire.MethodUploadFile:       s.callUpload,
 		wire.MethodDeleteUpload:     s.callDeleteUpload,
 	}
+	if c, ok := s.conv.(agent.Caller); ok {
+		for name, method := range c.Methods() {
+			all[name] = hubclient.Method(method)
+		}
+	}
+	return all
 }
 
 func (s *Session) callPermission(ctx context.Context, params json.RawMessage) (any, error) {
@@ -39,63 +44,6 @@ func (s *Session) callAbort(ctx context.Context, _ json.RawMessage) (any, error)
 func (s *Session) callKill(context.Context, json.RawMessage) (any, error) {
 	s.running.Go(func() { s.end(Ending{Reason: EndTerminated, Archive: "User terminated"}) })
 	return map[string]any{"success": true, "message": "Killing hapi CLI process"}, nil
-}
-
-// callConfigure changes what a person chose in their client. Keys that are
-// absent stay; null means the default.
-func (s *Session) callConfigure(ctx context.Context, params json.RawMessage) (any, error) {
-	var in map[string]json.RawMessage
-	if json.Unmarshal(params, &in) != nil || in == nil {
-		return nil, errors.New("Invalid session config payload") //nolint:staticcheck // shown as it is
-	}
-	c := s.configured()
-	if raw, ok := in["permissionMode"]; ok {
-		if json.Unmarshal(raw, &c.PermissionMode) != nil || !s.flavor.Allows(c.PermissionMode) {
-			return nil, errors.New("Invalid permission mode") //nolint:staticcheck // shown as it is
-		}
-	}
-	if raw, ok := in["model"]; ok {
-		model, err := optionalText(raw)
-		if err != nil {
-			return nil, errors.New("Invalid model") //nolint:staticcheck // shown as it is
-		}
-		c.Model = NormaliseModel(model)
-	}
-	if raw, ok := in["effort"]; ok {
-		effort, err := optionalText(raw)
-		if err != nil {
-			return nil, errors.New("Invalid effort") //nolint:staticcheck // shown as it is
-		}
-		c.Effort = NormaliseEffort(effort)
-	}
-	if err := s.configure(ctx, c); err != nil {
-		return nil, err
-	}
-	return map[string]any{"applied": map[string]any{
-		"permissionMode": c.PermissionMode, "model": textOrNull(c.Model), "effort": textOrNull(c.Effort),
-	}}, nil
-}
-
-func optionalText(raw json.RawMessage) (string, error) {
-	var v *string
-	if err := json.Unmarshal(raw, &v); err != nil || v == nil {
-		return "", err
-	}
-	return *v, nil
-}
-
-// NormaliseModel is a model as the agent is asked for it; empty is its default.
-func NormaliseModel(model string) string {
-	model = strings.TrimSpace(model)
-	if l := strings.ToLower(model); l == "auto" || l == "default" {
-		return ""
-	}
-	return model
-}
-
-// NormaliseEffort is an effort likewise.
-func NormaliseEffort(effort string) string {
-	return NormaliseModel(strings.ToLower(effort))
 }
 
 func (s *Session) callUpload(_ context.Context, params json.RawMessage) (any, error) {

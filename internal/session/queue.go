@@ -16,9 +16,6 @@ type item struct {
 	attachments []wire.Attachment
 }
 
-// alone says whether the item is a command, which is never joined with others.
-func (i *item) alone() bool { return commandOf(i.text) != noCommand }
-
 // rememberTaken is how many prompts the queue remembers after they left it.
 const rememberTaken = 256
 
@@ -29,6 +26,8 @@ type queue struct {
 	handing []*item        // left the queue; the agent does not have them yet
 	taken   []wire.LocalID // the agent has them; the latest last
 	arrived chan struct{}  // signalled when an item was added
+	// isAlone says whether a text is a command, which is never joined with others.
+	isAlone func(text string) bool
 }
 
 func newQueue() *queue { return &queue{arrived: make(chan struct{}, 1)} }
@@ -62,7 +61,7 @@ func (q *queue) take() []*item {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := 0
-	for n < len(q.items) && !q.items[n].alone() {
+	for n < len(q.items) && !q.isAlone(q.items[n].text) {
 		n++
 	}
 	if n == 0 && len(q.items) > 0 {
@@ -132,6 +131,13 @@ func joined(batch []*item) (text string, attachments []wire.Attachment) {
 		attachments = append(attachments, i.attachments...)
 	}
 	return strings.Join(texts, "\n"), attachments
+}
+
+func firstLocalID(batch []*item) wire.LocalID {
+	if ids := localIDs(batch); len(ids) > 0 {
+		return ids[0]
+	}
+	return ""
 }
 
 func localIDs(batch []*item) []wire.LocalID {

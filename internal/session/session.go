@@ -74,6 +74,12 @@ func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, 
 	if o.Facts.ExistingID != "" {
 		s.takenOver = o.Facts.Metadata
 	}
+	s.ctx, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
+	o.Open.AddDirs = append(o.Open.AddDirs, workspace.UploadsBase())
+	if s.conv, err = o.Agent.Open(s.ctx, host{s}, o.Open); err != nil {
+		return nil, fmt.Errorf("prepare the agent: %w", err)
+	}
+	s.queue.isAlone = s.isCommand
 	s.link = client.Link(row, hubclient.LinkOptions{
 		Prompt:  s.receive,
 		Cancel:  s.queue.cancel,
@@ -83,11 +89,6 @@ func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, 
 		},
 	})
 	s.broker = newBroker(s.link.UpdateState, s.decided)
-	s.ctx, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
-	o.Open.AddDirs = append(o.Open.AddDirs, workspace.UploadsBase())
-	if s.conv, err = o.Agent.Open(s.ctx, host{s}, o.Open); err != nil {
-		return nil, fmt.Errorf("prepare the agent: %w", err)
-	}
 	return s, nil
 }
 
@@ -154,8 +155,8 @@ func (s *Session) announceState() {
 	c, thinking := s.config, s.turn != nil
 	s.mu.Unlock()
 	s.link.SetAlive(func(a *wire.SessionAlive) {
-		a.Mode, a.Thinking, a.PermissionMode = "remote", &thinking, c.PermissionMode
-		a.Model, a.Effort = textOrNull(c.Model), textOrNull(c.Effort)
+		a.Mode, a.Thinking = "remote", &thinking
+		announceConfig(a, s.flavor, &c)
 	})
 }
 
@@ -199,24 +200,38 @@ func (s *Session) work() {
 // serve deals with what left the queue.
 func (s *Session) serve(batch []*item) {
 	text, attachments := joined(batch)
-	switch commandOf(text) {
+	if c, ok := s.conv.(agent.Commander); ok && c.IsCommand(text) {
+		s.command(batch, c, text)
+		return
+	}
+	switch s.commandOf(text) {
 	case cmdClear:
 		s.consumed(batch, true)
 		s.clear()
 	case cmdPlan, cmdPlanOff:
 		s.consumed(batch, true)
-		s.setMode(s.ctx, planMode(commandOf(text)))
+		s.setMode(s.ctx, planMode(s.commandOf(text)))
 		s.event(map[string]any{"type": "permission-mode-changed", "mode": s.mode()})
 		s.ready()
 	case cmdPlanText:
 		s.setMode(s.ctx, wire.ModePlan)
 		s.event(map[string]any{"type": "permission-mode-changed", "mode": s.mode()})
-		s.prompt(batch, agent.Prompt{Text: planText(text), Attachments: attachments})
+		s.prompt(batch, agent.Prompt{ID: firstLocalID(batch), Text: planText(text), Attachments: attachments})
 	case cmdCompact:
 		s.compact(batch, text)
 	default:
-		s.prompt(batch, agent.Prompt{Text: text, Attachments: attachments})
+		s.prompt(batch, agent.Prompt{ID: firstLocalID(batch), Text: text, Attachments: attachments})
 	}
+}
+
+// command lets the agent carry out a command of its own.
+func (s *Session) command(batch []*item, c agent.Commander, text string) {
+	goOn := c.Command(s.ctx, text)
+	if goOn == "" {
+		s.consumed(batch, true)
+		return
+	}
+	s.prompt(batch, agent.Prompt{ID: firstLocalID(batch), Text: goOn, Attachments: batch[0].attachments})
 }
 
 func planMode(c command) wire.PermissionMode {
@@ -390,13 +405,17 @@ func (s *Session) title(text string) {
 	s.running.Go(func() {
 		err := s.link.UpdateMetadata(s.ctx, func(m map[string]json.RawMessage) {
 			if !hasTitle(mustObject(m)) {
-				m["summary"] = mustObject(map[string]any{"text": title, "updatedAt": time.Now().UnixMilli()})
+				m["summary"] = summaryOf(title)
 			}
 		})
 		if err != nil && s.ctx.Err() == nil {
 			s.log.Warn("the session's title was not written", "err", err)
 		}
 	})
+}
+
+func summaryOf(title string) json.RawMessage {
+	return mustObject(map[string]any{"text": title, "updatedAt": time.Now().UnixMilli()})
 }
 
 func hasTitle(metadata json.RawMessage) bool {

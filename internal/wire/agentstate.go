@@ -59,6 +59,15 @@ type PermissionAnswer struct {
 	Answers    json.RawMessage `json:"answers,omitempty"`
 }
 
+// IsQuestion says whether a tool asks a person something to be answered.
+func IsQuestion(tool string) bool {
+	switch tool {
+	case "AskUserQuestion", "ask_user_question", "request_user_input":
+		return true
+	}
+	return false
+}
+
 // RequestKind is "input" for tools that ask a question and "permission" for all others.
 func RequestKind(tool string) string {
 	switch tool {

@@ -23,13 +23,31 @@ const (
 	FlavorDsh      Flavor = "dsh"
 )
 
-// Permission modes of Claude.
+// Permission modes of Claude, then those of others.
 const (
 	ModeDefault           PermissionMode = "default"
 	ModeAcceptEdits       PermissionMode = "acceptEdits"
 	ModeAuto              PermissionMode = "auto"
 	ModeBypassPermissions PermissionMode = "bypassPermissions"
 	ModePlan              PermissionMode = "plan"
+
+	ModeReadOnly      PermissionMode = "read-only"
+	ModeSafeYolo      PermissionMode = "safe-yolo"
+	ModeYolo          PermissionMode = "yolo"
+	ModeAlwaysProceed PermissionMode = "always-proceed"
+)
+
+// ConfigKey names a part of a session's configuration, as in set-session-config.
+type ConfigKey string
+
+// The keys.
+const (
+	KeyPermissionMode    ConfigKey = "permissionMode"
+	KeyModel             ConfigKey = "model"
+	KeyEffort            ConfigKey = "effort"
+	KeyReasoningEffort   ConfigKey = "modelReasoningEffort"
+	KeyServiceTier       ConfigKey = "serviceTier"
+	KeyCollaborationMode ConfigKey = "collaborationMode"
 )
 
 type flavorFacts struct {
@@ -37,25 +55,31 @@ type flavorFacts struct {
 	modes []PermissionMode
 	// nativeID is the metadata key of the agent's own session id; empty when it has none.
 	nativeID string
+	// config is what a person can change (socket contract §10.5).
+	config []ConfigKey
 }
 
 var (
 	claudeModes = []PermissionMode{ModeDefault, ModeAcceptEdits, ModeAuto, ModeBypassPermissions, ModePlan}
-	codexModes  = []PermissionMode{"default", "read-only", "safe-yolo", "yolo"}
+	codexModes  = []PermissionMode{ModeDefault, ModeReadOnly, ModeSafeYolo, ModeYolo}
+
+	claudeConfig = []ConfigKey{KeyPermissionMode, KeyModel, KeyEffort}
+	codexConfig  = []ConfigKey{KeyPermissionMode, KeyModel, KeyReasoningEffort, KeyServiceTier, KeyCollaborationMode}
+	plainConfig  = []ConfigKey{KeyPermissionMode, KeyModel}
 )
 
 var flavors = map[Flavor]flavorFacts{
-	FlavorClaude:   {"Claude", claudeModes, "claudeSessionId"},
-	FlavorCodex:    {"Codex", codexModes, "codexSessionId"},
-	FlavorGemini:   {"Gemini", codexModes, "geminiSessionId"},
-	FlavorKimi:     {"Kimi", codexModes, "kimiSessionId"},
-	FlavorCopilot:  {"Copilot", codexModes, "copilotSessionId"},
-	FlavorGrok:     {"Grok Build", []PermissionMode{"default", "auto", "plan", "bypassPermissions"}, "grokSessionId"},
-	FlavorOpencode: {"OpenCode", []PermissionMode{"default", "plan", "yolo"}, "opencodeSessionId"},
-	FlavorAgy:      {"Antigravity", []PermissionMode{"request-review", "always-proceed"}, "agySessionId"},
-	FlavorCursor:   {"Cursor", []PermissionMode{"default", "plan", "ask", "debug", "autoReview", "yolo"}, "cursorSessionId"},
-	FlavorPi:       {"Pi", nil, "piSessionId"},
-	FlavorDsh:      {"DeepSeek Harness", nil, ""},
+	FlavorClaude:   {"Claude", claudeModes, "claudeSessionId", claudeConfig},
+	FlavorCodex:    {"Codex", codexModes, "codexSessionId", codexConfig},
+	FlavorGemini:   {"Gemini", codexModes, "geminiSessionId", plainConfig},
+	FlavorKimi:     {"Kimi", codexModes, "kimiSessionId", plainConfig},
+	FlavorCopilot:  {"Copilot", codexModes, "copilotSessionId", plainConfig},
+	FlavorGrok:     {"Grok Build", []PermissionMode{"default", "auto", "plan", "bypassPermissions"}, "grokSessionId", claudeConfig},
+	FlavorOpencode: {"OpenCode", []PermissionMode{"default", "plan", "yolo"}, "opencodeSessionId", []ConfigKey{KeyPermissionMode, KeyModel, KeyReasoningEffort}},
+	FlavorAgy:      {"Antigravity", []PermissionMode{"request-review", "always-proceed"}, "agySessionId", plainConfig},
+	FlavorCursor:   {"Cursor", []PermissionMode{"default", "plan", "ask", "debug", "autoReview", "yolo"}, "cursorSessionId", plainConfig},
+	FlavorPi:       {"Pi", nil, "piSessionId", []ConfigKey{KeyModel, KeyEffort}},
+	FlavorDsh:      {"DeepSeek Harness", nil, "", nil},
 }
 
 // Known says whether peers know f.
@@ -81,6 +105,19 @@ func (f Flavor) Allows(m PermissionMode) bool {
 	}
 	return slices.Contains(facts.modes, m)
 }
+
+// Config is what a person can change of an agent's configuration. An unknown
+// flavor has Claude's.
+func (f Flavor) Config() []ConfigKey {
+	facts, ok := flavors[f]
+	if !ok {
+		return claudeConfig
+	}
+	return facts.config
+}
+
+// Has says whether k is a part of the flavor's configuration.
+func (f Flavor) Has(k ConfigKey) bool { return slices.Contains(f.Config(), k) }
 
 // PermissionModeKnown says whether any flavor has the mode m.
 func PermissionModeKnown(m PermissionMode) bool {
