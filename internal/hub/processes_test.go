@@ -187,15 +187,29 @@ func TestProtocolVersionIsOnEveryAnswerForProcesses(t *testing.T) {
 // rawProcess is a peer that says what a test wants.
 func (h *testHub) rawProcess(auth map[string]any) (*socketio.Client, chan wire.SocketError) {
 	h.t.Helper()
-	c := socketio.NewClient(h.url, socketio.ClientOptions{Namespace: "/cli", Auth: func() any { return auth }})
 	failures := make(chan wire.SocketError, 100)
-	c.Handle(wire.EventError, func(args []json.RawMessage, _ socketio.Ack) {
+	c := h.connect("/cli", auth, map[string]socketio.Handler{wire.EventError: func(args []json.RawMessage, _ socketio.Ack) {
 		var e wire.SocketError
 		_ = json.Unmarshal(args[0], &e)
 		failures <- e
-	})
+	}})
+	return c, failures
+}
+
+// connect joins a namespace and stays until the test ends.
+func (h *testHub) connect(namespace string, auth map[string]any, handlers map[string]socketio.Handler) *socketio.Client {
+	h.t.Helper()
+	c := socketio.NewClient(h.url, socketio.ClientOptions{Namespace: namespace, Auth: func() any { return auth }})
+	for event, handle := range handlers {
+		c.Handle(event, handle)
+	}
 	connected := make(chan struct{}, 1)
-	c.OnConnect(func() { connected <- struct{}{} })
+	c.OnConnect(func() {
+		select {
+		case connected <- struct{}{}:
+		default:
+		}
+	})
 	ctx, stop := context.WithCancel(context.Background())
 	ended := make(chan struct{})
 	go func() {
@@ -204,7 +218,7 @@ func (h *testHub) rawProcess(auth map[string]any) (*socketio.Client, chan wire.S
 	}()
 	h.t.Cleanup(func() { stop(); <-ended })
 	<-connected
-	return c, failures
+	return c
 }
 
 func TestEventsOnForeignSessionsAreRefused(t *testing.T) {

@@ -73,3 +73,11 @@ const (
 type StopResult struct {
 	Status string `json:"status"`
 }
+
+// SpawnAnswer is what a person's client is told of a spawn.
+type SpawnAnswer struct {
+	Type      string    `json:"type"` // success or error
+	SessionID SessionID `json:"sessionId,omitempty"`
+	Message   string    `json:"message,omitempty"`
+	Code      string    `json:"code,omitempty"`
+}

@@ -119,6 +119,7 @@ func (a *API) routes() http.Handler {
 	a.handle(known, "POST /api/sessions/{id}/permissions/{requestId}/deny", a.deny)
 	a.handle(known, "POST /api/sessions/{id}/upload", a.upload)
 	a.handle(known, "POST /api/sessions/{id}/upload/delete", a.deleteUpload)
+	a.machineRoutes(known)
 	a.handle(known, "POST /api/visibility", a.setVisibility)
 	a.handle(known, "GET /api/events", a.events)
 	a.handle(known, "/", noRoute)
@@ -169,6 +170,9 @@ type Sessions interface {
 // Machines is what the plane asks about machines.
 type Machines interface {
 	Get(ns wire.Namespace, id wire.MachineID) (wire.Machine, error)
+	List(ns wire.Namespace, offline bool) []wire.Machine
+	Rename(ctx context.Context, ns wire.Namespace, id wire.MachineID, name string) error
+	Spawn(ctx context.Context, ns wire.Namespace, id wire.MachineID, in wire.SpawnRequest) (wire.SessionID, error)
 }
 
 // Messages is what the plane asks about messages.

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"math"
 	"net/http"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"hapi/internal/wire"
@@ -208,4 +210,32 @@ func kindOf(raw json.RawMessage) string {
 	default:
 		return "number"
 	}
+}
+
+// flag is the boolean name, or nil when it is absent.
+func (o *object) flag(name string) *bool {
+	raw, ok := o.fields[name]
+	if !ok {
+		return nil
+	}
+	return decodeAs[bool](o, name, raw, "boolean")
+}
+
+// isSet is the boolean name, or false when it is absent.
+func (o *object) isSet(name string) bool {
+	v := o.flag(name)
+	return v != nil && *v
+}
+
+// oneOf is the string name, which must be one of the options; "" when it is absent.
+func (o *object) oneOf(name string, options ...string) string {
+	s := o.text(name)
+	if s == nil {
+		return ""
+	}
+	if !slices.Contains(options, *s) {
+		o.issue(name, "Invalid option: expected one of "+strings.Join(options, "|"))
+		return ""
+	}
+	return *s
 }

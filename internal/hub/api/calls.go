@@ -1,7 +1,9 @@
 package api
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -32,17 +34,64 @@ func (a *API) tell(ctx context.Context, id wire.SessionID, method string, params
 	return callFailure(err)
 }
 
+// codeTargetMissing says that nobody is there to be asked.
+const codeTargetMissing = "rpc_target_missing"
+
 // callFailure classifies why a call did not succeed.
 func callFailure(err error) error {
 	var missing *rpc.TargetMissing
 	var refused *rpc.HandlerError
 	switch {
 	case errors.As(err, &missing):
-		return &wire.Error{Kind: wire.Unavailable, Text: missing.Error(), Code: "rpc_target_missing"}
+		return &wire.Error{Kind: wire.Unavailable, Text: missing.Error(), Code: codeTargetMissing}
 	case errors.Is(err, rpc.ErrTimeout):
 		return &wire.Error{Kind: wire.Timeout, Text: rpc.ErrTimeout.Error(), Code: "rpc_timeout"}
 	case errors.As(err, &refused):
 		return &wire.Error{Kind: wire.BadGateway, Text: refused.Text, Code: "rpc_failed"}
 	}
 	return err
+}
+
+// errBadAnswer says that a process answered something that is no result.
+var errBadAnswer = &wire.Error{Kind: wire.BadGateway, Text: "The answer could not be read", Code: "rpc_bad_answer"}
+
+// callFailed is how the routes that pass results through say that there is none.
+type callFailed struct {
+	Success bool   `json:"success"`
+	Error   string `json:"error"`
+	Code    string `json:"code,omitempty"`
+}
+
+// ask calls a method and gives its result, an object. What a person may know
+// of a failure is a *wire.Error.
+func (a *API) ask(ctx context.Context, scope, method string, params any) (json.RawMessage, error) {
+	result, err := a.rpc.CallRaw(ctx, scope, method, params)
+	if err != nil {
+		return nil, callFailure(err)
+	}
+	if result = bytes.TrimSpace(result); len(result) == 0 || result[0] != '{' {
+		return nil, errBadAnswer
+	}
+	return result, nil
+}
+
+// passThrough answers with the result of a call as it is. A failed call is said
+// in the form of these routes, with the status that clients of the route know.
+func (a *API) passThrough(w http.ResponseWriter, r *http.Request, scope, method string, params any, failed int) error {
+	result, err := a.ask(r.Context(), scope, method, params)
+	if err != nil {
+		return a.callFailed(w, r, err, failed)
+	}
+	a.write(w, r, http.StatusOK, result)
+	return nil
+}
+
+// callFailed answers a failure of ask.
+func (a *API) callFailed(w http.ResponseWriter, r *http.Request, err error, status int) error {
+	var known *wire.Error
+	if errors.Is(err, context.Canceled) || !errors.As(err, &known) {
+		return err
+	}
+	a.write(w, r, status, callFailed{Error: known.Text, Code: known.Code})
+	return nil
 }

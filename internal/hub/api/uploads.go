@@ -1,8 +1,6 @@
 package api
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"strings"
 	"unicode/utf8"
@@ -16,13 +14,6 @@ const maxUpload = 50 << 20
 // maxUploads bounds the memory that uploads take: each is held whole, in
 // base64, while it is handed on. Further ones wait.
 const maxUploads = 4
-
-// fileFailure is how file routes say that a call failed.
-type fileFailure struct {
-	Success bool   `json:"success"`
-	Error   string `json:"error"`
-	Code    string `json:"code,omitempty"`
-}
 
 // upload serves POST /api/sessions/{id}/upload: the file goes to the machine
 // the agent runs on, and its path there comes back.
@@ -42,11 +33,11 @@ func (a *API) upload(w http.ResponseWriter, r *http.Request) error {
 		return bare(err)
 	}
 	if decodedSize(in.Content) > maxUpload {
-		a.write(w, r, http.StatusRequestEntityTooLarge, fileFailure{Error: "File too large (max 50MB)"})
+		a.write(w, r, http.StatusRequestEntityTooLarge, callFailed{Error: "File too large (max 50MB)"})
 		return nil
 	}
 	in.SessionID = s.ID
-	return a.passThrough(w, r, s.ID, wire.MethodUploadFile, in)
+	return a.passThrough(w, r, string(s.ID), wire.MethodUploadFile, in, http.StatusInternalServerError)
 }
 
 // deleteUpload serves POST /api/sessions/{id}/upload/delete.
@@ -63,7 +54,8 @@ func (a *API) deleteUpload(w http.ResponseWriter, r *http.Request) error {
 	if o.err() != nil || path == "" {
 		return wire.ErrInvalidBody
 	}
-	return a.passThrough(w, r, s.ID, wire.MethodDeleteUpload, wire.DeleteUploadParams{SessionID: s.ID, Path: path})
+	params := wire.DeleteUploadParams{SessionID: s.ID, Path: path}
+	return a.passThrough(w, r, string(s.ID), wire.MethodDeleteUpload, params, http.StatusInternalServerError)
 }
 
 func decodeUpload(r *http.Request) (wire.UploadParams, error) {
@@ -87,23 +79,4 @@ func shortName(s string) bool { return s != "" && utf8.RuneCountInString(s) <= 2
 // decodedSize is how many bytes base64 text stands for.
 func decodedSize(content string) int {
 	return len(content)*3/4 - len(content) + len(strings.TrimRight(content, "="))
-}
-
-// passThrough answers with the process's own result. That a call failed is
-// said in the form of these routes.
-func (a *API) passThrough(w http.ResponseWriter, r *http.Request, id wire.SessionID, method string, params any) error {
-	result, err := a.rpc.CallRaw(r.Context(), string(id), method, params)
-	if err == nil {
-		a.write(w, r, http.StatusOK, result)
-		return nil
-	}
-	if errors.Is(err, context.Canceled) {
-		return err
-	}
-	var known *wire.Error
-	if !errors.As(callFailure(err), &known) {
-		return err
-	}
-	a.write(w, r, http.StatusInternalServerError, fileFailure{Error: known.Text, Code: known.Code})
-	return nil
 }

@@ -24,6 +24,10 @@ func (s *Service) Alive(ns wire.Namespace, a wire.MachineAlive) error {
 	}
 	s.mu.Lock()
 	e := s.all[a.MachineID]
+	if shuttingDown(e.row.RunnerState) { // a last beat does not bring it back
+		s.mu.Unlock()
+		return nil
+	}
 	health := parseHealth(a.Health)
 	tell := !e.active || healthDiffers(e.health, health) || now.Sub(e.lastPatch) > patchEvery
 	e.active, e.activeAt, e.health = true, max(e.activeAt, wire.At(now)), health
@@ -127,16 +131,26 @@ type field struct {
 }
 
 func (s *Service) heardFromRunner(id wire.MachineID, state json.RawMessage) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e := s.all[id]
+	if e == nil {
+		return
+	}
+	e.active = !shuttingDown(state)
+	e.activeAt = max(e.activeAt, wire.At(s.now()))
+	if !e.active {
+		e.health = nil
+	}
+}
+
+// shuttingDown says whether a runner said that it goes. A state without status
+// is a running one.
+func shuttingDown(state json.RawMessage) bool {
 	var said struct {
 		Status string `json:"status"`
 	}
-	_ = json.Unmarshal(state, &said) // a state without status is a running one
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if e := s.all[id]; e != nil {
-		e.active = said.Status != "shutting-down"
-		e.activeAt = max(e.activeAt, wire.At(s.now()))
-	}
+	return json.Unmarshal(state, &said) == nil && said.Status == wire.RunnerShuttingDown
 }
 
 func (s *Service) versioned(ctx context.Context, ns wire.Namespace, in *wire.MachineUpdate, value json.RawMessage, f field, done VersionedDone) {

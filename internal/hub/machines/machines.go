@@ -3,10 +3,12 @@
 package machines
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -85,6 +87,23 @@ func (s *Service) Load(ctx context.Context) error {
 func (s *Service) Access(ns wire.Namespace, id wire.MachineID) error {
 	_, err := s.Get(ns, id)
 	return err
+}
+
+// List is the machines of a namespace, the oldest first. Those that were not
+// heard of lately are left out unless offline is set.
+func (s *Service) List(ns wire.Namespace, offline bool) []wire.Machine {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	list := []wire.Machine{}
+	for _, e := range s.all {
+		if e.row.Namespace == ns && (e.active || offline) {
+			list = append(list, e.show())
+		}
+	}
+	slices.SortFunc(list, func(a, b wire.Machine) int {
+		return cmp.Or(cmp.Compare(a.CreatedAt, b.CreatedAt), cmp.Compare(a.ID, b.ID))
+	})
+	return list
 }
 
 // Get is the machine as peers see it.

@@ -1,11 +1,9 @@
 package machines
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"hapi/internal/wire"
@@ -80,17 +78,4 @@ func (s *Service) StopSession(ctx context.Context, ns wire.Namespace, id wire.Ma
 }
 
 // Online lists the namespace's machines whose runner was heard of lately.
-func (s *Service) Online(ns wire.Namespace) []wire.Machine {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	list := []wire.Machine{}
-	for _, e := range s.all {
-		if e.active && e.row.Namespace == ns {
-			list = append(list, e.show())
-		}
-	}
-	slices.SortFunc(list, func(a, b wire.Machine) int {
-		return cmp.Or(cmp.Compare(a.CreatedAt, b.CreatedAt), cmp.Compare(a.ID, b.ID))
-	})
-	return list
-}
+func (s *Service) Online(ns wire.Namespace) []wire.Machine { return s.List(ns, false) }

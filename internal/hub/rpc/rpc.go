@@ -35,14 +35,25 @@ var ErrTimeout = errors.New("operation has timed out")
 // Options of a Registry. The zero value works.
 type Options struct {
 	Timeout time.Duration // of a call; default 30 s
+	// SlowTimeout is that of methods which ask an agent or read whole histories;
+	// default 120 s.
+	SlowTimeout time.Duration
 	// Patience is how long a call waits for its method to be registered: a
 	// process that has just connected registers within moments. Default 1 s.
 	Patience time.Duration
 }
 
+// slow are the methods that may take longer than others.
+var slow = map[string]bool{
+	wire.MethodListCodexModels: true, wire.MethodListCursorModels: true, wire.MethodListAgyModels: true,
+	wire.MethodMachinePiModels: true, wire.MethodMachineCopilotModels: true, wire.MethodListCopilotModels: true, wire.MethodListPiModels: true,
+	"listCodexSessions": true, "archiveCodexSession": true, "listPiSessions": true,
+	"fork-conversation": true, "rewind-conversation": true,
+}
+
 // Registry knows who serves which method.
 type Registry struct {
-	timeout, patience time.Duration
+	timeout, slowTimeout, patience time.Duration
 
 	mu      sync.Mutex
 	targets map[string]Target
@@ -54,10 +65,16 @@ func New(o Options) *Registry {
 	if o.Timeout == 0 {
 		o.Timeout = 30 * time.Second
 	}
+	if o.SlowTimeout == 0 {
+		o.SlowTimeout = 120 * time.Second
+	}
 	if o.Patience == 0 {
 		o.Patience = time.Second
 	}
-	return &Registry{timeout: o.Timeout, patience: o.Patience, targets: map[string]Target{}, arrived: map[string]chan struct{}{}}
+	return &Registry{
+		timeout: o.Timeout, slowTimeout: o.SlowTimeout, patience: o.Patience,
+		targets: map[string]Target{}, arrived: map[string]chan struct{}{},
+	}
 }
 
 // Register binds a method, "<scope>:<name>", to a target; the last one wins.
@@ -105,7 +122,11 @@ func (r *Registry) CallRaw(ctx context.Context, scope, name string, params any) 
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, r.timeout, ErrTimeout)
+	timeout := r.timeout
+	if slow[name] {
+		timeout = r.slowTimeout
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, ErrTimeout)
 	defer cancel()
 	reply, err := t.Call(ctx, wire.EventRPCRequest, wire.RPCRequest{Method: method, Params: string(encoded)})
 	switch {
