@@ -30,6 +30,8 @@ type Message struct {
 	ScheduledAt *Millis `json:"scheduledAt"`
 	// DeliveryState is Indeterminate or absent.
 	DeliveryState DeliveryState `json:"deliveryState,omitempty"`
+	// Steered says that the agent took it into a turn that was running.
+	Steered bool `json:"steered,omitempty"`
 }
 
 // Position orders the messages of a session: when the agent took a message,
@@ -68,6 +70,9 @@ func (m *Message) AppendJSON(b []byte) []byte {
 	if m.DeliveryState != "" {
 		b = append(b, `,"deliveryState":`...)
 		b = AppendString(b, string(m.DeliveryState))
+	}
+	if m.Steered {
+		b = append(b, `,"steered":true`...)
 	}
 	return append(b, '}')
 }
@@ -205,6 +210,44 @@ func (c CancelResult) MarshalJSON() ([]byte, error) {
 		Status  string   `json:"status"`
 		LocalID *LocalID `json:"localId"`
 	}{c.Status, c.LocalID})
+}
+
+// SteerResult is the answer of POST …/messages/:messageId/steer.
+type SteerResult struct {
+	Status  string // steered, invoked, failed
+	LocalID *LocalID
+	Message *Message // of invoked
+	Error   string   // of failed: why
+}
+
+// MarshalJSON writes only the keys that belong to the status.
+func (r SteerResult) MarshalJSON() ([]byte, error) {
+	switch r.Status {
+	case "invoked":
+		return json.Marshal(CancelResult{Status: r.Status, Message: r.Message})
+	case "failed":
+		return json.Marshal(struct {
+			Status  string   `json:"status"`
+			Error   string   `json:"error"`
+			LocalID *LocalID `json:"localId"`
+		}{r.Status, r.Error, r.LocalID})
+	}
+	return json.Marshal(CancelResult{Status: r.Status, LocalID: r.LocalID})
+}
+
+// RetryResult is the answer of POST …/messages/:messageId/retry.
+type RetryResult struct {
+	Status  string // retried, already-queued, retry-unavailable, invoked, not-found
+	LocalID *LocalID
+	Message *Message // of invoked
+}
+
+// MarshalJSON writes only the keys that belong to the status.
+func (r RetryResult) MarshalJSON() ([]byte, error) {
+	if r.Status == "not-found" {
+		return []byte(`{"status":"not-found"}`), nil
+	}
+	return json.Marshal(CancelResult(r))
 }
 
 // QueuedState is the answer of POST …/messages/queued-state.

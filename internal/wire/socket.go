@@ -101,6 +101,19 @@ type UpdateState struct {
 	AgentState      json.RawMessage `json:"agentState"`
 }
 
+// MessagesSteerState says how far handing prompts into a running turn has come:
+// dispatching before the agent is asked, queued when it refused.
+type MessagesSteerState struct {
+	SID      SessionID         `json:"sid"`
+	LocalIDs []json.RawMessage `json:"localIds"`
+	State    DeliveryState     `json:"state"`
+}
+
+// SteerStateAck answers a MessagesSteerState: whether any prompt moved.
+type SteerStateAck struct {
+	OK bool `json:"ok"`
+}
+
 // MachineAlive is the keep-alive of a runner.
 type MachineAlive struct {
 	MachineID MachineID       `json:"machineId"`
@@ -201,6 +214,23 @@ type CancelAnswer struct {
 	Consumed      bool `json:"consumed,omitempty"`
 }
 
+// RetryQueuedUpdate is the body `retry-queued-message`: a prompt whose outcome
+// was unknown, to be queued again although its id is known. It is answered with
+// a RetryAnswer.
+type RetryQueuedUpdate struct {
+	T         string           `json:"t"`
+	SID       SessionID        `json:"sid"`
+	MessageID MessageID        `json:"messageId"`
+	LocalID   LocalID          `json:"localId"`
+	Message   DeliveredMessage `json:"message"`
+}
+
+// RetryAnswer is a session process's answer to a RetryQueuedUpdate.
+type RetryAnswer struct {
+	Accepted bool `json:"accepted"`
+	Consumed bool `json:"consumed,omitempty"`
+}
+
 // RPCRequest is the payload of `rpc-request`; Method is "<scope id>:<name>",
 // Params a string that holds JSON. The acknowledgement is a string that holds
 // JSON, or null.
@@ -223,7 +253,19 @@ const (
 	MethodKillSession      = "killSession"
 	MethodUploadFile       = "uploadFile"
 	MethodDeleteUpload     = "deleteUpload"
+	MethodSteerQueued      = "steer-queued-message"
 )
+
+// SteerParams are the parameters of steer-queued-message.
+type SteerParams struct {
+	LocalID LocalID `json:"localId"`
+}
+
+// SteerOutcome answers steer-queued-message. Steered means accepted or under way.
+type SteerOutcome struct {
+	Steered bool   `json:"steered"`
+	Error   string `json:"error,omitempty"`
+}
 
 // UploadParams are the parameters of uploadFile; Content is base64.
 type UploadParams struct {

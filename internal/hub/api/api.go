@@ -115,6 +115,8 @@ func (a *API) routes() http.Handler {
 	a.handle(known, "POST /api/sessions/{id}/messages", a.sendMessage)
 	a.handle(known, "DELETE /api/sessions/{id}/messages/{messageId}", a.cancelMessage)
 	a.handle(known, "POST /api/sessions/{id}/messages/queued-state", a.queuedState)
+	a.handle(known, "POST /api/sessions/{id}/messages/{messageId}/steer", a.steerMessage)
+	a.handle(known, "POST /api/sessions/{id}/messages/{messageId}/retry", a.retryMessage)
 	a.handle(known, "POST /api/sessions/{id}/permissions/{requestId}/approve", a.approve)
 	a.handle(known, "POST /api/sessions/{id}/permissions/{requestId}/deny", a.deny)
 	a.handle(known, "POST /api/sessions/{id}/upload", a.upload)
@@ -181,6 +183,8 @@ type Messages interface {
 	Send(ctx context.Context, ns wire.Namespace, id wire.SessionID, in wire.SendRequest, sentFrom string) (wire.Message, error)
 	Cancel(ctx context.Context, ns wire.Namespace, id wire.SessionID, key string) (wire.CancelResult, error)
 	QueuedState(ctx context.Context, ns wire.Namespace, id wire.SessionID, ids []wire.LocalID) (wire.QueuedState, error)
+	Steer(ctx context.Context, ns wire.Namespace, id wire.SessionID, key string) (wire.SteerResult, error)
+	Retry(ctx context.Context, ns wire.Namespace, id wire.SessionID, key string) (wire.RetryResult, error)
 }
 
 // Caller asks the process that runs a session to do something.

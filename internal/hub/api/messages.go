@@ -128,6 +128,33 @@ func (a *API) cancelMessage(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// steerMessage serves POST /api/sessions/{id}/messages/{messageId}/steer.
+func (a *API) steerMessage(w http.ResponseWriter, r *http.Request) error {
+	s, err := a.activeSession(r)
+	if err != nil {
+		return err
+	}
+	result, err := a.messages.Steer(r.Context(), s.Namespace, s.ID, r.PathValue("messageId"))
+	if err != nil {
+		return err
+	}
+	a.write(w, r, http.StatusOK, result)
+	return nil
+}
+
+// retryMessage serves POST /api/sessions/{id}/messages/{messageId}/retry.
+func (a *API) retryMessage(w http.ResponseWriter, r *http.Request) error {
+	if err := a.access(r); err != nil {
+		return err
+	}
+	result, err := a.messages.Retry(r.Context(), callerOf(r).NS, sessionID(r), r.PathValue("messageId"))
+	if err != nil {
+		return err
+	}
+	a.write(w, r, http.StatusOK, result)
+	return nil
+}
+
 // maxAsked is how many local ids one question about the queue may name.
 const maxAsked = 1000
 

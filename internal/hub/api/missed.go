@@ -99,7 +99,7 @@ func messageEvents(ns wire.Namespace, row *store.ChangedMessage) []wire.Event {
 	m := row.Wire()
 	list := []wire.Event{wire.MessageReceivedEvent(ns, row.Session, &m)}
 	if m.LocalID != nil && m.InvokedAt != nil {
-		list = append(list, wire.ConsumedEvent(ns, row.Session, []wire.LocalID{*m.LocalID}, *m.InvokedAt, false))
+		list = append(list, wire.ConsumedEvent(ns, row.Session, []wire.LocalID{*m.LocalID}, *m.InvokedAt, m.Steered))
 	}
 	return list
 }

@@ -62,6 +62,8 @@ func New(d Deps) *Plane {
 		wire.EventSessionAlive:          p.sessionAlive,
 		wire.EventSessionEnd:            p.sessionEnd,
 		wire.EventMessagesConsumed:      p.messagesConsumed,
+		wire.EventMessagesSteerState:    p.messagesSteerState,
+		wire.EventMessagesIndeterminate: p.messagesIndeterminate,
 		wire.EventMachineAlive:          p.machineAlive,
 		wire.EventMachineUpdateMetadata: p.machineUpdateMetadata,
 		wire.EventMachineUpdateState:    p.machineUpdateState,

@@ -70,6 +70,31 @@ func (p *Plane) AskCancel(ctx context.Context, q wire.CancelQueuedUpdate) (answe
 	return answer, true, answered
 }
 
+// Processes is how many processes the session has.
+func (p *Plane) Processes(id wire.SessionID) int { return len(p.cli.Members(sessionRoom(id))) }
+
+// AskRetry asks the session's processes to queue a prompt that they know. No
+// answer in time is a refusal.
+func (p *Plane) AskRetry(ctx context.Context, id wire.SessionID, q wire.RetryQueuedUpdate) (answer wire.RetryAnswer) {
+	ctx, cancel := context.WithTimeout(ctx, cancelWithin)
+	defer cancel()
+	u := wire.Update{ID: uuid.NewString(), CreatedAt: wire.Now(), Body: q}
+	for _, s := range p.cli.Members(sessionRoom(id)) {
+		if reply, err := s.Call(ctx, wire.EventUpdate, u); err == nil && len(reply) > 0 {
+			_ = json.Unmarshal(reply[0], &answer) // what cannot be read accepts nothing
+		}
+	}
+	return answer
+}
+
+// AskSteer asks the session's process to hand a prompt into the running turn.
+func (p *Plane) AskSteer(ctx context.Context, id wire.SessionID, local wire.LocalID) (out wire.SteerOutcome) {
+	if err := p.rpc.Call(ctx, string(id), wire.MethodSteerQueued, wire.SteerParams{LocalID: local}, &out); err != nil {
+		return wire.SteerOutcome{Error: err.Error()}
+	}
+	return out
+}
+
 func askOne(ctx context.Context, s *socketio.Socket, u wire.Update) *wire.CancelAnswer {
 	reply, err := s.Call(ctx, wire.EventUpdate, u)
 	if err != nil || len(reply) == 0 {

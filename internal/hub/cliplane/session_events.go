@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/tidwall/gjson"
 
+	"hapi/internal/hub/messages"
 	"hapi/internal/hub/store"
 	"hapi/internal/socketio"
 	"hapi/internal/wire"
@@ -177,6 +178,47 @@ func (p *Plane) messagesConsumed(c *peer, raw json.RawMessage, ack socketio.Ack)
 	err := p.messages.Consumed(c.durable(), c.ns, in, func(err error) {
 		if err != nil {
 			p.logFailure("mark prompts as taken", in.SID, err)
+			ack(wire.AppendAck{Result: wire.WriteError, Reason: "store", Retry: true})
+			return
+		}
+		ack(wire.AppendAck{Result: wire.WriteSuccess})
+	})
+	p.answerFor(c, in.SID, err, ack)
+}
+
+func (p *Plane) messagesSteerState(c *peer, raw json.RawMessage, ack socketio.Ack) {
+	var in wire.MessagesSteerState
+	f := readFields(raw)
+	f.read("sid", &in.SID)
+	f.read("localIds", &in.LocalIDs)
+	f.read("state", &in.State)
+	if in.SID == "" || in.State != wire.Queued && in.State != wire.Dispatching {
+		ack(wire.SteerStateAck{})
+		return
+	}
+	err := p.messages.SteerState(c.durable(), c.ns, in, func(moved bool, err error) {
+		if err != nil {
+			p.logFailure("steering of prompts not noted", in.SID, err)
+		}
+		ack(wire.SteerStateAck{OK: err == nil && moved})
+	})
+	if err != nil { // refused by an error event, as this acknowledgement has one field
+		ack(wire.SteerStateAck{})
+		p.answerFor(c, in.SID, err, func(...any) {})
+	}
+}
+
+func (p *Plane) messagesIndeterminate(c *peer, raw json.RawMessage, ack socketio.Ack) {
+	var in wire.MessagesConsumed
+	f := readFields(raw)
+	f.read("sid", &in.SID)
+	f.read("localIds", &in.LocalIDs)
+	if in.SID == "" {
+		return
+	}
+	err := p.messages.Indeterminate(c.durable(), c.ns, in.SID, messages.LocalIDs(in.LocalIDs), func(err error) {
+		if err != nil {
+			p.logFailure("unknown outcome of prompts not noted", in.SID, err)
 			ack(wire.AppendAck{Result: wire.WriteError, Reason: "store", Retry: true})
 			return
 		}

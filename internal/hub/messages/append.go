@@ -107,7 +107,7 @@ func (s *Service) Consumed(ctx context.Context, ns wire.Namespace, in wire.Messa
 	if err := s.sessions.Access(ns, in.SID); err != nil {
 		return err
 	}
-	ids := stringIDs(in.LocalIDs)
+	ids := LocalIDs(in.LocalIDs)
 	if len(ids) == 0 {
 		done(nil)
 		return nil
@@ -117,7 +117,7 @@ func (s *Service) Consumed(ctx context.Context, ns wire.Namespace, in wire.Messa
 	return s.store.Submit(ctx, store.Job{
 		Do: func(tx *store.Tx) error {
 			touched = nil
-			rows, err := tx.Consume(ctx, in.SID, ids, now)
+			rows, err := tx.Consume(ctx, in.SID, ids, now, in.Steered)
 			if err != nil {
 				return fmt.Errorf("mark prompts as taken: %w", err)
 			}

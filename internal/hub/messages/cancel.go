@@ -121,7 +121,7 @@ func (c *cancellation) remove(tellLocalID bool) (wire.CancelResult, error) {
 func (c *cancellation) consume() (wire.CancelResult, error) {
 	now := wire.At(c.now())
 	err := c.store.Write(c.ctx, func(tx *store.Tx) error {
-		rows, err := tx.Consume(c.ctx, c.id, []wire.LocalID{*c.m.LocalID}, now)
+		rows, err := tx.Consume(c.ctx, c.id, []wire.LocalID{*c.m.LocalID}, now, false)
 		if err == nil && len(rows) > 0 {
 			tx.Announce(wire.ConsumedEvent(c.ns, c.id, []wire.LocalID{*c.m.LocalID}, now, false))
 		}

@@ -10,6 +10,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
+
+	"hapi/internal/wire"
 )
 
 // Strings of agent content that are longer than this many UTF-16 units are cut
@@ -84,6 +86,19 @@ func isGoalStatus(content json.RawMessage) bool {
 // hidden says whether a stored row is never shown.
 func hidden(content json.RawMessage) bool {
 	return bytes.Contains(content, []byte(`Goal `)) && look(content).redundant
+}
+
+// asQueued is a prompt's content as it is delivered later than when it was sent.
+// Only the copy that is sent says so; the stored row keeps what was asked for.
+func asQueued(content json.RawMessage) json.RawMessage {
+	mode := gjson.GetBytes(content, "meta.deliveryMode")
+	if mode.Str != deliverSteer || mode.Index == 0 {
+		return content
+	}
+	var b []byte
+	b = append(b, content[:mode.Index]...)
+	b = wire.AppendString(b, deliverQueue)
+	return append(b, content[mode.Index+len(mode.Raw):]...)
 }
 
 // isLiveSnapshot says whether content is a growing thought of the stream.

@@ -25,9 +25,14 @@ type replay struct {
 }
 
 // handOver delivers a prompt and plans its repeat.
-func (s *Service) handOver(id wire.SessionID, m *wire.Message) {
+func (s *Service) handOver(id wire.SessionID, m *store.Message, first bool) {
 	s.planRepeat(id, firstRepeat)
-	s.deliver.Deliver(id, m)
+	if !first {
+		s.deliverAgain(id, m)
+		return
+	}
+	w := m.Wire()
+	s.deliver.Deliver(id, &w)
 }
 
 func (s *Service) planRepeat(id wire.SessionID, wait time.Duration) {
@@ -68,8 +73,7 @@ func (s *Service) redeliver(ctx context.Context, id wire.SessionID, wait time.Du
 			continue
 		}
 		waiting++
-		w := rows[i].Wire()
-		s.deliver.Deliver(id, &w)
+		s.deliverAgain(id, &rows[i])
 	}
 	if waiting > 0 {
 		s.planRepeat(id, wait)
@@ -79,6 +83,14 @@ func (s *Service) redeliver(ctx context.Context, id wire.SessionID, wait time.Du
 	defer s.mu.Unlock()
 	s.replays[id] = &replay{}
 	return nil
+}
+
+// deliverAgain delivers a prompt later than when it was sent. The turn that it
+// was meant for may be over, so it queues.
+func (s *Service) deliverAgain(id wire.SessionID, m *store.Message) {
+	w := m.Wire()
+	w.Content = asQueued(w.Content)
+	s.deliver.Deliver(id, &w)
 }
 
 // Backfill lists at most limit rows after a seq that a session process may
@@ -95,7 +107,7 @@ func (s *Service) Backfill(ctx context.Context, ns wire.Namespace, id wire.Sessi
 	for i := range rows {
 		m := &rows[i]
 		out[i] = wire.BackfillMessage{
-			DeliveredMessage: wire.DeliveredMessage{ID: m.ID, Seq: m.Seq, CreatedAt: m.CreatedAt, LocalID: m.LocalID, Content: m.Content},
+			DeliveredMessage: wire.DeliveredMessage{ID: m.ID, Seq: m.Seq, CreatedAt: m.CreatedAt, LocalID: m.LocalID, Content: asQueued(m.Content)},
 			InvokedAt:        m.InvokedAt, ScheduledAt: m.ScheduledAt,
 		}
 	}
@@ -125,14 +137,14 @@ func (s *Service) releaseDue(ctx context.Context) error {
 		return fmt.Errorf("list due prompts: %w", err)
 	}
 	for i := range due {
-		w := due[i].Message.Wire()
-		s.deliver.Deliver(due[i].Session, &w)
+		s.deliverAgain(due[i].Session, &due[i].Message)
 	}
 	s.announceMatured(due)
 	return nil
 }
 
-// announceMatured tells each session once that a scheduled row became due.
+// announceMatured tells each session once that a scheduled row became due. Only
+// now that it is with the agent does the session show as thinking.
 func (s *Service) announceMatured(due []store.DueMessage) {
 	fresh := map[wire.SessionID]wire.Namespace{}
 	still := make(map[wire.MessageID]bool, len(due))
@@ -146,6 +158,7 @@ func (s *Service) announceMatured(due []store.DueMessage) {
 	s.matured = still
 	s.mu.Unlock()
 	for id, ns := range fresh {
+		s.sessions.PromptAccepted(id, wire.At(s.now()))
 		s.tell(wire.SessionEvent(wire.ScheduledMatured, ns, id))
 	}
 }

@@ -25,7 +25,7 @@ type Sessions interface {
 }
 
 // Deliverer reaches the session processes. Its methods do not block, except
-// AskCancel, which waits for an answer.
+// those that ask, which wait for an answer.
 type Deliverer interface {
 	// Deliver hands a prompt to every process of the session.
 	Deliver(id wire.SessionID, m *wire.Message)
@@ -34,6 +34,12 @@ type Deliverer interface {
 	// AskCancel asks whether a queued prompt can still be taken back. present
 	// says whether any process is connected, answered whether one answered in time.
 	AskCancel(ctx context.Context, q wire.CancelQueuedUpdate) (answer wire.CancelAnswer, present, answered bool)
+	// AskRetry asks the session's process to queue a prompt that it knows already.
+	AskRetry(ctx context.Context, id wire.SessionID, u wire.RetryQueuedUpdate) wire.RetryAnswer
+	// AskSteer asks the session's process to hand a prompt into the running turn.
+	AskSteer(ctx context.Context, id wire.SessionID, local wire.LocalID) wire.SteerOutcome
+	// Processes is how many processes the session has.
+	Processes(id wire.SessionID) int
 }
 
 // Options of a Service. The zero value works.
@@ -54,16 +60,17 @@ type Service struct {
 	log      *slog.Logger
 	tell     func(...wire.Event)
 
-	mu      sync.Mutex
-	replays map[wire.SessionID]*replay
-	matured map[wire.MessageID]bool // scheduled rows already announced as due
+	mu       sync.Mutex
+	replays  map[wire.SessionID]*replay
+	matured  map[wire.MessageID]bool // scheduled rows already announced as due
+	retrying map[wire.MessageID]bool
 }
 
 // New makes a Service. DeliverTo comes before the first message.
 func New(st *store.Store, sessions Sessions, o Options) *Service {
 	s := &Service{
 		store: st, sessions: sessions, now: o.Now, newID: o.NewID, log: o.Logger, tell: o.Live,
-		replays: map[wire.SessionID]*replay{}, matured: map[wire.MessageID]bool{},
+		replays: map[wire.SessionID]*replay{}, matured: map[wire.MessageID]bool{}, retrying: map[wire.MessageID]bool{},
 	}
 	if s.now == nil {
 		s.now = time.Now

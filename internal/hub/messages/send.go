@@ -7,12 +7,19 @@ import (
 	"strings"
 	"time"
 
+	"hapi/internal/hub/sessions"
 	"hapi/internal/hub/store"
 	"hapi/internal/wire"
 )
 
 // furthestSchedule is how far ahead a message may be scheduled.
 const furthestSchedule = 7 * 24 * time.Hour
+
+// How a prompt is to reach the agent: after the turn that runs, or into it.
+const (
+	deliverQueue = "queue"
+	deliverSteer = "steer"
+)
 
 // ErrNoText refuses a message without anything in it.
 var ErrNoText = &wire.Error{Kind: wire.Invalid, Text: "Message requires text or attachments"}
@@ -29,7 +36,7 @@ func (s *Service) Send(ctx context.Context, ns wire.Namespace, id wire.SessionID
 	if err := s.validate(&in); err != nil {
 		return wire.Message{}, err
 	}
-	content, err := userContent(&in, sentFrom)
+	content, err := userContent(&in, sentFrom, deliveryMode(&session, &in))
 	if err != nil {
 		return wire.Message{}, err
 	}
@@ -51,7 +58,7 @@ func (s *Service) validate(in *wire.SendRequest) error {
 	if in.LocalID != nil && *in.LocalID == "" {
 		issues = issues.Field("localId", "localId must not be empty")
 	}
-	if in.DeliveryMode != nil && *in.DeliveryMode != "queue" && *in.DeliveryMode != "steer" {
+	if in.DeliveryMode != nil && *in.DeliveryMode != deliverQueue && *in.DeliveryMode != deliverSteer {
 		issues = issues.Field("deliveryMode", "deliveryMode must be queue or steer")
 	}
 	issues = s.validateSchedule(in, issues)
@@ -80,15 +87,23 @@ func (s *Service) validateSchedule(in *wire.SendRequest, issues *wire.Issues) *w
 	if len(in.Attachments) > 0 {
 		issues = issues.Field("attachments", "a scheduled message cannot have attachments")
 	}
-	if in.DeliveryMode != nil && *in.DeliveryMode == "steer" {
+	if in.DeliveryMode != nil && *in.DeliveryMode == deliverSteer {
 		issues = issues.Field("deliveryMode", "a scheduled message cannot steer")
 	}
 	return issues
 }
 
-// userContent is the stored form of a prompt. Steering is not offered by the
-// agents here, so every prompt queues.
-func userContent(in *wire.SendRequest, sentFrom string) (json.RawMessage, error) {
+// deliveryMode is queue, but for Pi, whose process can steer at once: for all
+// others a person steers what is queued (Steer).
+func deliveryMode(session *wire.Session, in *wire.SendRequest) string {
+	if in.DeliveryMode != nil && *in.DeliveryMode == deliverSteer && sessions.Flavor(session) == wire.FlavorPi {
+		return deliverSteer
+	}
+	return deliverQueue
+}
+
+// userContent is the stored form of a prompt.
+func userContent(in *wire.SendRequest, sentFrom, mode string) (json.RawMessage, error) {
 	type text struct {
 		Type        string            `json:"type"`
 		Text        string            `json:"text"`
@@ -102,7 +117,7 @@ func userContent(in *wire.SendRequest, sentFrom string) (json.RawMessage, error)
 		Role    string `json:"role"`
 		Content text   `json:"content"`
 		Meta    meta   `json:"meta"`
-	}{"user", text{Type: "text", Attachments: in.Attachments}, meta{sentFrom, "queue"}}
+	}{"user", text{Type: "text", Attachments: in.Attachments}, meta{sentFrom, mode}}
 	if in.Text != nil {
 		c.Content.Text = *in.Text
 	}
@@ -123,7 +138,8 @@ func (s *Service) queue(ctx context.Context, ns wire.Namespace, id wire.SessionI
 			if row, inserted, err = tx.InsertMessage(ctx, id, n); err != nil {
 				return err
 			}
-			if inserted && hasText(n.Content) {
+			// A prompt for later is no activity yet.
+			if inserted && s.deliverable(&row) {
 				if touched, err = s.sessions.Touch(ctx, tx, id, row.CreatedAt); err != nil {
 					return err
 				}
@@ -143,7 +159,7 @@ func (s *Service) queue(ctx context.Context, ns wire.Namespace, id wire.SessionI
 	}
 	w := row.Wire()
 	if s.deliverable(&row) {
-		s.handOver(id, &w)
+		s.handOver(id, &row, inserted)
 		if inserted {
 			s.sessions.PromptAccepted(id, row.CreatedAt)
 		}
@@ -156,8 +172,8 @@ func (s *Service) deliverable(m *store.Message) bool {
 	return m.Pending() && m.State == wire.Queued && (m.ScheduledAt == nil || *m.ScheduledAt <= wire.At(s.now()))
 }
 
-// stringIDs keeps the entries that are strings.
-func stringIDs(raw []json.RawMessage) []wire.LocalID {
+// LocalIDs keeps the entries that are strings.
+func LocalIDs(raw []json.RawMessage) []wire.LocalID {
 	var ids []wire.LocalID
 	for _, r := range raw {
 		var id string

@@ -310,6 +310,23 @@ func Metadata(w *wire.Session) MetadataView {
 // Flavor is the session's agent; Claude when it does not say.
 func Flavor(w *wire.Session) wire.Flavor { return Metadata(w).flavor() }
 
+// Steerable says whether the session's agent can be handed a prompt while a
+// turn runs.
+func Steerable(w *wire.Session) bool {
+	switch Flavor(w) {
+	case wire.FlavorCodex, wire.FlavorPi:
+		return true
+	case wire.FlavorCursor:
+		var m struct {
+			Protocol string `json:"cursorSessionProtocol"`
+			Session  string `json:"cursorSessionId"`
+		}
+		_ = json.Unmarshal(w.Metadata, &m) // null has neither
+		return m.Protocol != "stream-json" && (m.Protocol != "" || m.Session == "")
+	}
+	return false
+}
+
 func (v MetadataView) flavor() wire.Flavor {
 	if v.Flavor != nil && *v.Flavor != "" {
 		return *v.Flavor

@@ -90,7 +90,7 @@ func (s *Store) ChangesSince(ctx context.Context, q Querier, scope ChangeScope, 
 		return c, fmt.Errorf("list changed machines: %w", err)
 	}
 	rows, err := q.Query(ctx, `
-		SELECT s.id, m.id, m.seq, m.position, m.local_id, m.content, m.created_at, m.invoked_at, m.scheduled_at, m.delivery_state
+		SELECT s.id, m.id, m.seq, m.position, m.local_id, m.content, m.created_at, m.invoked_at, m.scheduled_at, m.delivery_state, m.steered
 		FROM messages m JOIN sessions s ON s.key = m.session_key
 		WHERE m.change > $1 AND s.namespace = $2 AND ($3 = 1 OR s.id = $4)
 		ORDER BY m.change, m.key LIMIT $5`, since, scope.Namespace, all, scope.Session, MaxChangedRows+1)

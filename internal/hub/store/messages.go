@@ -22,6 +22,7 @@ type Message struct {
 	InvokedAt   *wire.Millis
 	ScheduledAt *wire.Millis
 	State       wire.DeliveryState
+	Steered     bool // it was handed into a running turn
 }
 
 // Position is where the row stands in the conversation.
@@ -35,7 +36,7 @@ func (m *Message) Wire() wire.Message {
 	seq := m.Seq
 	w := wire.Message{
 		ID: m.ID, Seq: &seq, LocalID: m.LocalID, Content: m.Content,
-		CreatedAt: m.CreatedAt, InvokedAt: m.InvokedAt, ScheduledAt: m.ScheduledAt,
+		CreatedAt: m.CreatedAt, InvokedAt: m.InvokedAt, ScheduledAt: m.ScheduledAt, Steered: m.Steered,
 	}
 	if m.InvokedAt == nil && (m.State == wire.Dispatching || m.State == wire.Indeterminate) {
 		w.DeliveryState = wire.Indeterminate
@@ -172,7 +173,7 @@ func (tx *Tx) advanceHead(ctx context.Context, key int64, h *head, row *Message)
 
 func (tx *Tx) knownMessage(ctx context.Context, key int64, n NewMessage) (Message, error) {
 	rows, err := readMessages(tx.Query(ctx, `
-		SELECT id, seq, position, local_id, content, created_at, invoked_at, scheduled_at, delivery_state FROM messages
+		SELECT `+messageColumns+` FROM messages
 		WHERE session_key = $1 AND (local_id = $2 OR client_key = $3)
 		LIMIT 1`, key, nullable(n.LocalID), nullIfEmpty(n.ClientKey)))
 	if err != nil {
@@ -186,13 +187,14 @@ func (tx *Tx) knownMessage(ctx context.Context, key int64, n NewMessage) (Messag
 
 // Consume stamps the listed rows as taken by the agent, if they were not, and
 // gives each the next free seq, so that seq order follows the order in which
-// the agent took them. It returns the rows it stamped.
-func (tx *Tx) Consume(ctx context.Context, session wire.SessionID, ids []wire.LocalID, now wire.Millis) ([]Message, error) {
+// the agent took them. steered says that they went into a running turn. It
+// returns the rows it stamped.
+func (tx *Tx) Consume(ctx context.Context, session wire.SessionID, ids []wire.LocalID, now wire.Millis, steered bool) ([]Message, error) {
 	pending, err := tx.pendingByLocalID(ctx, session, ids)
 	if err != nil {
 		return nil, err
 	}
-	return tx.invoke(ctx, session, pending, now)
+	return tx.invoke(ctx, session, pending, now, steered)
 }
 
 // ConsumeQueued stamps every immediate queued row of the session, as when its
@@ -203,7 +205,7 @@ func (tx *Tx) ConsumeQueued(ctx context.Context, session wire.SessionID, now wir
 		return nil, err
 	}
 	rows = slices.DeleteFunc(rows, func(m Message) bool { return m.ScheduledAt != nil || m.State != wire.Queued })
-	return tx.invoke(ctx, session, rows, now)
+	return tx.invoke(ctx, session, rows, now, false)
 }
 
 func (tx *Tx) pendingByLocalID(ctx context.Context, session wire.SessionID, ids []wire.LocalID) ([]Message, error) {
@@ -214,7 +216,7 @@ func (tx *Tx) pendingByLocalID(ctx context.Context, session wire.SessionID, ids 
 	return slices.DeleteFunc(pending, func(m Message) bool { return !slices.Contains(ids, *m.LocalID) }), nil
 }
 
-func (tx *Tx) invoke(ctx context.Context, session wire.SessionID, rows []Message, now wire.Millis) ([]Message, error) {
+func (tx *Tx) invoke(ctx context.Context, session wire.SessionID, rows []Message, now wire.Millis, steered bool) ([]Message, error) {
 	if len(rows) == 0 {
 		return nil, nil
 	}
@@ -229,9 +231,10 @@ func (tx *Tx) invoke(ctx context.Context, session wire.SessionID, rows []Message
 	for i := range rows {
 		old := rows[i].Seq
 		rows[i].Seq, rows[i].At, rows[i].InvokedAt, rows[i].State = h.maxSeq+1, now, &now, wire.Queued
+		rows[i].Steered = steered
 		if _, err := tx.Exec(ctx, `
-			UPDATE messages SET seq = $3, position = $4, invoked_at = $4, delivery_state = 'queued', change = $5
-			WHERE session_key = $1 AND seq = $2`, key, old, rows[i].Seq, int64(now), tx.Change()); err != nil {
+			UPDATE messages SET seq = $3, position = $4, invoked_at = $4, delivery_state = 'queued', steered = $5, change = $6
+			WHERE session_key = $1 AND seq = $2`, key, old, rows[i].Seq, int64(now), steered, tx.Change()); err != nil {
 			return nil, fmt.Errorf("mark message %s as taken: %w", rows[i].ID, err)
 		}
 		h.maxSeq = rows[i].Seq
@@ -306,7 +309,7 @@ func (tx *Tx) RetireSnapshots(ctx context.Context, session wire.SessionID, keep 
 		return err
 	}
 	rows, err := readMessages(tx.Query(ctx, `
-		SELECT id, seq, position, local_id, content, created_at, invoked_at, scheduled_at, delivery_state FROM messages
+		SELECT `+messageColumns+` FROM messages
 		WHERE session_key = $1 ORDER BY seq DESC LIMIT 50`, key))
 	if err != nil {
 		return fmt.Errorf("read the newest rows: %w", err)
@@ -330,7 +333,7 @@ func (s *Store) PendingMessages(ctx context.Context, q Querier, session wire.Ses
 		return nil, err
 	}
 	return readMessages(q.Query(ctx, `
-		SELECT id, seq, position, local_id, content, created_at, invoked_at, scheduled_at, delivery_state FROM messages
+		SELECT `+messageColumns+` FROM messages
 		WHERE session_key = $1 AND local_id IS NOT NULL AND invoked_at IS NULL
 		ORDER BY seq`, key))
 }
@@ -342,10 +345,10 @@ func (s *Store) FindMessage(ctx context.Context, q Querier, session wire.Session
 		return Message{}, false, err
 	}
 	rows, err := readMessages(q.Query(ctx, `
-		SELECT id, seq, position, local_id, content, created_at, invoked_at, scheduled_at, delivery_state FROM messages
+		SELECT `+messageColumns+` FROM messages
 		WHERE id = $2 AND session_key = $1
 		UNION ALL
-		SELECT id, seq, position, local_id, content, created_at, invoked_at, scheduled_at, delivery_state FROM messages
+		SELECT `+messageColumns+` FROM messages
 		WHERE session_key = $1 AND local_id = $2
 		LIMIT 1`, key, name))
 	if err != nil || len(rows) == 0 {
@@ -365,7 +368,7 @@ func (s *Store) LocalMessages(ctx context.Context, q Querier, session wire.Sessi
 		return nil, err
 	}
 	return readMessages(q.Query(ctx, `
-		SELECT id, seq, position, local_id, content, created_at, invoked_at, scheduled_at, delivery_state FROM messages
+		SELECT `+messageColumns+` FROM messages
 		WHERE session_key = $1 AND local_id IN (SELECT value FROM json_each($2))
 		ORDER BY seq`, key, string(list)))
 }
@@ -380,7 +383,7 @@ type DueMessage struct {
 // DueMessages lists the scheduled rows that are due and not taken, soonest first.
 func (s *Store) DueMessages(ctx context.Context, q Querier, now wire.Millis) ([]DueMessage, error) {
 	rows, err := q.Query(ctx, `
-		SELECT s.id, s.namespace, m.id, m.seq, m.position, m.local_id, m.content, m.created_at, m.invoked_at, m.scheduled_at, m.delivery_state
+		SELECT s.id, s.namespace, m.id, m.seq, m.position, m.local_id, m.content, m.created_at, m.invoked_at, m.scheduled_at, m.delivery_state, m.steered
 		FROM messages m JOIN sessions s ON s.key = m.session_key
 		WHERE m.scheduled_at IS NOT NULL AND m.invoked_at IS NULL AND m.scheduled_at <= $1 AND m.delivery_state = 'queued'
 		ORDER BY m.scheduled_at`, now)
@@ -396,7 +399,7 @@ func (s *Store) MessagesBySeq(ctx context.Context, q Querier, session wire.Sessi
 		return nil, err
 	}
 	return readMessages(q.Query(ctx, `
-		SELECT id, seq, position, local_id, content, created_at, invoked_at, scheduled_at, delivery_state FROM messages
+		SELECT `+messageColumns+` FROM messages
 		WHERE session_key = $1 AND seq < $2
 		ORDER BY seq DESC LIMIT $3`, key, before, limit))
 }
@@ -410,7 +413,7 @@ func (s *Store) BackfillMessages(ctx context.Context, q Querier, session wire.Se
 		return nil, err
 	}
 	return readMessages(q.Query(ctx, `
-		SELECT id, seq, position, local_id, content, created_at, invoked_at, scheduled_at, delivery_state FROM messages
+		SELECT `+messageColumns+` FROM messages
 		WHERE session_key = $1 AND seq > $2
 			AND (local_id IS NULL OR (invoked_at IS NULL AND delivery_state = 'queued' AND (scheduled_at IS NULL OR scheduled_at <= $3)))
 		ORDER BY seq LIMIT $4`, key, after, now, limit))
@@ -423,7 +426,7 @@ func (s *Store) MessagesBefore(ctx context.Context, q Querier, session wire.Sess
 		return nil, err
 	}
 	return readMessages(q.Query(ctx, `
-		SELECT id, seq, position, local_id, content, created_at, invoked_at, scheduled_at, delivery_state FROM messages
+		SELECT `+messageColumns+` FROM messages
 		WHERE session_key = $1 AND (position, seq) < ($2, $3)
 		ORDER BY position DESC, seq DESC LIMIT $4`, key, pos.At, pos.Seq, limit))
 }
@@ -435,7 +438,7 @@ func (s *Store) MessagesBetween(ctx context.Context, q Querier, session wire.Ses
 		return nil, err
 	}
 	return readMessages(q.Query(ctx, `
-		SELECT id, seq, position, local_id, content, created_at, invoked_at, scheduled_at, delivery_state FROM messages
+		SELECT `+messageColumns+` FROM messages
 		WHERE session_key = $1 AND (position, seq) > ($2, $3) AND (position, seq) <= ($4, $5)
 		ORDER BY position, seq LIMIT $6`, key, from.At, from.Seq, until.At, until.Seq, limit))
 }
@@ -505,8 +508,11 @@ type Schedule struct {
 	Next  wire.Millis
 }
 
+// messageColumns are the columns that fields reads.
+const messageColumns = `id, seq, position, local_id, content, created_at, invoked_at, scheduled_at, delivery_state, steered`
+
 func (m *Message) fields() []any {
-	return []any{&m.ID, &m.Seq, &m.At, &m.LocalID, (*[]byte)(&m.Content), &m.CreatedAt, &m.InvokedAt, &m.ScheduledAt, &m.State}
+	return []any{&m.ID, &m.Seq, &m.At, &m.LocalID, (*[]byte)(&m.Content), &m.CreatedAt, &m.InvokedAt, &m.ScheduledAt, &m.State, &m.Steered}
 }
 
 func readMessages(rows *sql.Rows, err error) ([]Message, error) {

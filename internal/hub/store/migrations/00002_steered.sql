@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE messages ADD COLUMN steered INTEGER NOT NULL DEFAULT 0;
