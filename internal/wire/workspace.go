@@ -12,6 +12,8 @@ const (
 	MethodGitDiffFile       = "git-diff-file"
 	MethodListSlashCommands = "listSlashCommands"
 	MethodListSkills        = "listSkills"
+
+	MethodReadGeneratedImage = "readGeneratedImage"
 )
 
 // PathParams are the parameters of readFile and listDirectory.
