@@ -153,7 +153,7 @@ func (s *Session) leave(ctx context.Context, e Ending) {
 	})
 	ending, cancelEnd := context.WithTimeout(ctx, flushWithin)
 	defer cancelEnd()
-	if err = errors.Join(err, s.link.End(ending, string(e.Reason)), s.uploads.Close()); err != nil {
+	if err = errors.Join(err, s.link.End(ending, string(e.Reason)), s.uploads.Close(), s.files.Close()); err != nil {
 		s.log.Warn("the hub may not know that the session has ended, or all of what was said", "err", err)
 	}
 }

@@ -21,7 +21,10 @@ func (s *Session) methods() map[string]hubclient.Method {
 		wire.MethodUploadFile:       s.callUpload,
 		wire.MethodDeleteUpload:     s.callDeleteUpload,
 	}
-	if c, ok := s.conv.(agent.Caller); ok {
+	for name, method := range s.files.Methods() {
+		all[name] = method
+	}
+	if c, ok := s.conv.(agent.Caller); ok { // which may know better
 		for name, method := range c.Methods() {
 			all[name] = hubclient.Method(method)
 		}

@@ -41,6 +41,7 @@ type Session struct {
 	queue   *queue
 	broker  *broker
 	uploads *workspace.Uploads
+	files   *workspace.Workspace
 	conv    agent.Conversation
 	row     wire.Session
 	// takenOver is the metadata of this process when the row is an earlier one's.
@@ -65,11 +66,15 @@ type turn struct {
 // Start makes the session's row on the hub, or takes the existing one, and the
 // agent's conversation. Nothing runs before Run.
 func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, error) {
-	row, err := establish(ctx, client, &o)
+	files, err := workspace.Open(o.Open.Dir)
 	if err != nil {
 		return nil, err
 	}
-	s := &Session{log: o.Logger, flavor: o.Agent.Flavor(), queue: newQueue(), row: row, config: o.Open.Config, uploads: workspace.NewUploads(string(row.ID))}
+	row, err := establish(ctx, client, &o)
+	if err != nil {
+		return nil, errors.Join(err, files.Close())
+	}
+	s := &Session{log: o.Logger, flavor: o.Agent.Flavor(), queue: newQueue(), row: row, config: o.Open.Config, uploads: workspace.NewUploads(string(row.ID)), files: files}
 	s.titled = hasTitle(row.Metadata)
 	if o.Facts.ExistingID != "" {
 		s.takenOver = o.Facts.Metadata
