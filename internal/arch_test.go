@@ -27,6 +27,7 @@ var floors = map[string]int{
 	"internal/hub/sessions":  2,
 	"internal/hub/machines":  2,
 	"internal/hub/messages":  3,
+	"internal/hub/lifecycle": 3,
 	"internal/hubclient":     2,
 	"internal/agent":         2,
 	"internal/agent/claude":  3,

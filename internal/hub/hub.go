@@ -21,6 +21,7 @@ import (
 	"hapi/internal/hub/auth"
 	"hapi/internal/hub/cliplane"
 	"hapi/internal/hub/events"
+	"hapi/internal/hub/lifecycle"
 	"hapi/internal/hub/machines"
 	"hapi/internal/hub/messages"
 	"hapi/internal/hub/rpc"
@@ -51,15 +52,16 @@ type Options struct {
 
 // Hub is one running hub.
 type Hub struct {
-	log      *slog.Logger
-	store    *store.Store
-	sessions *sessions.Service
-	messages *messages.Service
-	machines *machines.Service
-	io       *socketio.Server
-	api      *api.API
-	handler  http.Handler
-	ready    atomic.Bool
+	log       *slog.Logger
+	store     *store.Store
+	sessions  *sessions.Service
+	messages  *messages.Service
+	machines  *machines.Service
+	lifecycle *lifecycle.Service
+	io        *socketio.Server
+	api       *api.API
+	handler   http.Handler
+	ready     atomic.Bool
 }
 
 // Open opens the hub's database and puts everything in place. Nothing runs
@@ -99,6 +101,7 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 	h.messages = messages.New(st, h.sessions, messages.Options{Logger: h.log, Live: bus.PublishLive})
 	calls := rpc.New(rpc.Options{})
 	h.machines = machines.New(st, machines.Options{Logger: h.log, Live: bus.PublishLive, Calls: calls})
+	h.lifecycle = lifecycle.New(h.sessions, h.machines, st, calls, lifecycle.Options{Logger: h.log})
 	h.io = socketio.NewServer(socketio.ServerOptions{
 		AllowOrigin: origins.Allows, AllowAnyOrigin: origins.Any(), Logger: h.log,
 	})
@@ -110,7 +113,7 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 	h.messages.DeliverTo(processes)
 	h.api = api.New(api.Deps{
 		Auth: keys, OwnerID: c.OwnerID, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, RPC: calls,
-		Bus: bus, Changes: st, Origins: origins, WebUI: app, Ready: h.ready.Load, Logger: h.log,
+		Lifecycle: h.lifecycle, Bus: bus, Changes: st, Origins: origins, WebUI: app, Ready: h.ready.Load, Logger: h.log,
 	})
 	h.handler = h.route(origins.CORS(h.api.Recovering(processes.Handler())))
 	return nil
@@ -185,6 +188,7 @@ func (h *Hub) stop(ctx context.Context, server *http.Server) error {
 	group.Go(func() error { return h.io.Shutdown(ctx) })
 	group.Go(func() error { return server.Shutdown(ctx) })
 	h.api.CloseStreams()
+	h.lifecycle.Close()
 	if err := group.Wait(); err != nil {
 		h.log.Warn("some requests did not end in time and are cut off", "err", err)
 		return server.Close()

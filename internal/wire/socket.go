@@ -71,6 +71,25 @@ type SessionAlive struct {
 	CopilotAgentMode     string          `json:"copilotAgentMode,omitempty"`
 }
 
+// SessionConfig is a change of what an agent works with: the parameters of
+// set-session-config, and as `applied` the answer. Absent keys stay as they
+// are. Nullable values keep their raw form; Model may be {provider, modelId}.
+type SessionConfig struct {
+	PermissionMode       PermissionMode  `json:"permissionMode,omitempty"`
+	Model                json.RawMessage `json:"model,omitempty"`
+	ModelReasoningEffort json.RawMessage `json:"modelReasoningEffort,omitempty"`
+	Effort               json.RawMessage `json:"effort,omitempty"`
+	ServiceTier          json.RawMessage `json:"serviceTier,omitempty"`
+	CollaborationMode    string          `json:"collaborationMode,omitempty"`
+	CopilotAgentMode     string          `json:"copilotAgentMode,omitempty"`
+}
+
+// SessionReady says that the agent has loaded its conversation and takes prompts.
+type SessionReady struct {
+	SID  SessionID `json:"sid"`
+	Time *float64  `json:"time"`
+}
+
 // SessionEnd says that a session process stops on purpose.
 type SessionEnd struct {
 	SID    SessionID `json:"sid"`
@@ -251,6 +270,7 @@ const (
 	MethodSwitch           = "switch"
 	MethodSetSessionConfig = "set-session-config"
 	MethodKillSession      = "killSession"
+	MethodHandoffLocal     = "handoff-local"
 	MethodUploadFile       = "uploadFile"
 	MethodDeleteUpload     = "deleteUpload"
 	MethodSteerQueued      = "steer-queued-message"

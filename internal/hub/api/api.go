@@ -23,16 +23,17 @@ import (
 
 // Deps are the services behind the plane; all are required.
 type Deps struct {
-	Auth     Authority
-	OwnerID  int64 // the user id every token holder is given
-	Sessions Sessions
-	Messages Messages
-	Machines Machines
-	RPC      Caller
-	Bus      Bus
-	Changes  Changes
-	Origins  Origins
-	WebUI    http.Handler // everything outside the hub's own paths
+	Auth      Authority
+	OwnerID   int64 // the user id every token holder is given
+	Sessions  Sessions
+	Messages  Messages
+	Machines  Machines
+	Lifecycle Lifecycle
+	RPC       Caller
+	Bus       Bus
+	Changes   Changes
+	Origins   Origins
+	WebUI     http.Handler // everything outside the hub's own paths
 	// Ready says whether the services take calls; before and after, routes
 	// that need them answer 503.
 	Ready  func() bool
@@ -41,18 +42,19 @@ type Deps struct {
 
 // API serves /health, /api/* and, through the web app, every other path.
 type API struct {
-	auth     Authority
-	ownerID  int64
-	sessions Sessions
-	messages Messages
-	machines Machines
-	rpc      Caller
-	bus      Bus
-	changes  Changes
-	origins  Origins
-	webUI    http.Handler
-	ready    func() bool
-	log      *slog.Logger
+	auth      Authority
+	ownerID   int64
+	sessions  Sessions
+	messages  Messages
+	machines  Machines
+	lifecycle Lifecycle
+	rpc       Caller
+	bus       Bus
+	changes   Changes
+	origins   Origins
+	webUI     http.Handler
+	ready     func() bool
+	log       *slog.Logger
 
 	watchers watchers
 	uploads  chan struct{} // one token for each upload being relayed
@@ -65,7 +67,7 @@ type API struct {
 // New makes the plane.
 func New(d Deps) *API {
 	a := &API{
-		auth: d.Auth, ownerID: d.OwnerID, sessions: d.Sessions, messages: d.Messages, machines: d.Machines,
+		auth: d.Auth, ownerID: d.OwnerID, sessions: d.Sessions, messages: d.Messages, machines: d.Machines, lifecycle: d.Lifecycle,
 		rpc: d.RPC, bus: d.Bus, changes: d.Changes, origins: d.Origins, webUI: d.WebUI, ready: d.Ready, log: d.Logger,
 		uploads: make(chan struct{}, maxUploads),
 	}
@@ -111,6 +113,17 @@ func (a *API) routes() http.Handler {
 	a.handle(known, "GET /api/sessions", a.listSessions)
 	a.handle(known, "GET /api/sessions/{id}", a.getSession)
 	a.handle(known, "POST /api/sessions/{id}/abort", a.abort)
+	a.handle(known, "POST /api/sessions/{id}/switch", a.switchMode)
+	a.handle(known, "PATCH /api/sessions/{id}", a.renameSession)
+	a.handle(known, "PATCH /api/sessions/{id}/summary", a.setSummary)
+	a.handle(known, "PUT /api/sessions/{id}/pin", a.pinSession)
+	a.handle(known, "POST /api/sessions/{id}/permission-mode", a.setPermissionMode)
+	a.handle(known, "POST /api/sessions/{id}/model", a.configure(settingModel))
+	a.handle(known, "POST /api/sessions/{id}/effort", a.configure(settingEffort))
+	a.handle(known, "POST /api/sessions/{id}/model-reasoning-effort", a.configure(settingReasoningEffort))
+	a.handle(known, "POST /api/sessions/{id}/service-tier", a.configure(settingServiceTier))
+	a.handle(known, "POST /api/sessions/{id}/collaboration-mode", a.configure(settingCollaborationMode))
+	a.handle(known, "POST /api/sessions/{id}/copilot-agent-mode", a.configure(settingCopilotAgentMode))
 	a.handle(known, "GET /api/sessions/{id}/messages", a.listMessages)
 	a.handle(known, "POST /api/sessions/{id}/messages", a.sendMessage)
 	a.handle(known, "DELETE /api/sessions/{id}/messages/{messageId}", a.cancelMessage)
@@ -170,6 +183,14 @@ type Sessions interface {
 	Access(ns wire.Namespace, id wire.SessionID) error
 	List(ctx context.Context, ns wire.Namespace, q sessions.ListQuery) ([]wire.SessionSummary, error)
 	ActiveSessions(ns wire.Namespace) []wire.Session
+	Rename(ctx context.Context, ns wire.Namespace, id wire.SessionID, name string) error
+	SetSummary(ctx context.Context, ns wire.Namespace, id wire.SessionID, text string) error
+	Pin(ctx context.Context, ns wire.Namespace, id wire.SessionID, pin string) error
+}
+
+// Lifecycle is what the plane asks of a session as a whole.
+type Lifecycle interface {
+	Configure(ctx context.Context, w *wire.Session, change wire.SessionConfig) error
 }
 
 // Machines is what the plane asks about machines.

@@ -27,6 +27,20 @@ func (a *API) abort(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// switchMode serves POST /api/sessions/{id}/switch: the agent is to listen to
+// people's clients instead of its terminal.
+func (a *API) switchMode(w http.ResponseWriter, r *http.Request) error {
+	s, err := a.activeSession(r)
+	if err != nil {
+		return err
+	}
+	if err := a.tell(r.Context(), s.ID, wire.MethodSwitch, map[string]string{"to": "remote"}); err != nil {
+		return err
+	}
+	a.write(w, r, http.StatusOK, answer.OK)
+	return nil
+}
+
 // tell asks the session process to do something whose result is its effect. A
 // process that refuses is a failure the person sees.
 func (a *API) tell(ctx context.Context, id wire.SessionID, method string, params any) error {
@@ -35,22 +49,10 @@ func (a *API) tell(ctx context.Context, id wire.SessionID, method string, params
 }
 
 // codeTargetMissing says that nobody is there to be asked.
-const codeTargetMissing = "rpc_target_missing"
+const codeTargetMissing = rpc.CodeTargetMissing
 
 // callFailure classifies why a call did not succeed.
-func callFailure(err error) error {
-	var missing *rpc.TargetMissing
-	var refused *rpc.HandlerError
-	switch {
-	case errors.As(err, &missing):
-		return &wire.Error{Kind: wire.Unavailable, Text: missing.Error(), Code: codeTargetMissing}
-	case errors.Is(err, rpc.ErrTimeout):
-		return &wire.Error{Kind: wire.Timeout, Text: rpc.ErrTimeout.Error(), Code: "rpc_timeout"}
-	case errors.As(err, &refused):
-		return &wire.Error{Kind: wire.BadGateway, Text: refused.Text, Code: "rpc_failed"}
-	}
-	return err
-}
+func callFailure(err error) error { return rpc.Failure(err) }
 
 // errBadAnswer says that a process answered something that is no result.
 var errBadAnswer = &wire.Error{Kind: wire.BadGateway, Text: "The answer could not be read", Code: "rpc_bad_answer"}

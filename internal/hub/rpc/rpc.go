@@ -191,3 +191,26 @@ func readReply(reply []json.RawMessage) (json.RawMessage, error) {
 	}
 	return answer, nil
 }
+
+// Codes of calls that did not succeed, by which clients tell what to do.
+const (
+	CodeTargetMissing = "rpc_target_missing"
+	codeTimeout       = "rpc_timeout"
+	codeFailed        = "rpc_failed"
+)
+
+// Failure classifies why a call did not succeed, for the HTTP planes. Errors
+// that are not about the call stay as they are.
+func Failure(err error) error {
+	var missing *TargetMissing
+	var refused *HandlerError
+	switch {
+	case errors.As(err, &missing):
+		return &wire.Error{Kind: wire.Unavailable, Text: missing.Error(), Code: CodeTargetMissing}
+	case errors.Is(err, ErrTimeout):
+		return &wire.Error{Kind: wire.Timeout, Text: ErrTimeout.Error(), Code: codeTimeout}
+	case errors.As(err, &refused):
+		return &wire.Error{Kind: wire.BadGateway, Text: refused.Text, Code: codeFailed}
+	}
+	return err
+}

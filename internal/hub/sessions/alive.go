@@ -3,7 +3,6 @@ package sessions
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"time"
 
 	"hapi/internal/hub/store"
@@ -18,7 +17,7 @@ func (s *Service) Alive(ctx context.Context, ns wire.Namespace, a wire.SessionAl
 	if a.Time == nil || now.Sub(wire.Millis(int64(*a.Time)).Time()) > staleBeat {
 		return nil
 	}
-	beat, err := s.beat(ns, &a, now)
+	beat, err := s.beat(ns, &a, now) // strips what a person has changed since the beat was sent
 	if err != nil {
 		return err
 	}
@@ -47,6 +46,7 @@ func (s *Service) beat(ns wire.Namespace, a *wire.SessionAlive, now time.Time) (
 	}
 	l := &e.live
 	l.activeAt = max(l.activeAt, wire.At(now))
+	l.config.strip(a, wire.At(now))
 	changed := l.think(a.Thinking != nil && *a.Thinking, now)
 	changed = l.adoptModes(e.view.flavor(), a) || changed
 	out := beatOutcome{durable: !e.row.Active || storedFieldsDiffer(e, a) || now.Sub(l.activeAsOfDB.Time()) > patchEvery}
@@ -186,26 +186,11 @@ func (s *Service) keepPreferences(row *store.Session) error {
 	if len(prefer) == 0 {
 		return nil
 	}
-	return setMetadata(row, prefer)
-}
-
-// setMetadata writes string keys into the row's metadata and bumps its version.
-func setMetadata(row *store.Session, values map[string]string) error {
-	var m map[string]json.RawMessage
-	if err := json.Unmarshal(row.Metadata, &m); err != nil {
-		return fmt.Errorf("read metadata of %s: %w", row.ID, err)
-	}
-	for key, value := range values {
-		m[key] = wire.AppendString(nil, value)
-	}
-	raw, err := json.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("write metadata of %s: %w", row.ID, err)
-	}
-	row.Metadata = raw
-	row.MetadataVersion++
-	row.Seq++
-	return nil
+	return editMetadata(row, func(m map[string]json.RawMessage) {
+		for key, value := range prefer {
+			m[key] = wire.AppendString(nil, value)
+		}
+	})
 }
 
 // alivePatch is the patch of a keep-alive. The caller holds mu.

@@ -69,6 +69,7 @@ type live struct {
 	permissionMode    wire.PermissionMode
 	collaborationMode string
 	copilotAgentMode  string
+	config            configGuard
 
 	graceUntil   time.Time // thinking is held until then
 	promptWaits  bool      // a prompt was accepted and not taken
