@@ -3,6 +3,7 @@ package wire
 import (
 	"cmp"
 	"encoding/json"
+	"slices"
 	"strconv"
 )
 
@@ -147,9 +148,16 @@ type PageInfo struct {
 	HasMore         bool      `json:"hasMore"`
 }
 
+// besidesContent is about what a message or a page takes beside the contents.
+const besidesContent = 384
+
 // AppendJSON appends p as JSON without reflecting over its messages.
 func (p *Page) AppendJSON(b []byte) []byte {
-	b = append(b, `{"messages":[`...)
+	size := besidesContent
+	for i := range p.Messages {
+		size += len(p.Messages[i].Content) + besidesContent
+	}
+	b = append(slices.Grow(b, size), `{"messages":[`...)
 	for i := range p.Messages {
 		if i > 0 {
 			b = append(b, ',')

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strconv"
+	"sync"
 
 	"hapi/internal/hub/negotiate"
 	"hapi/internal/wire"
@@ -23,24 +24,32 @@ type appender interface{ AppendJSON(b []byte) []byte }
 // JSON answers v. It marshals before it writes, so that an error never follows a
 // half-sent answer: when it fails nothing was written.
 func JSON(w http.ResponseWriter, r *http.Request, status int, v any) error {
-	body, err := marshal(v)
-	if err != nil {
-		return err
+	switch v := v.(type) {
+	case json.RawMessage:
+		Write(w, r, status, contentJSON, v)
+	case appender:
+		body := bodies.Get().(*[]byte)
+		*body = v.AppendJSON((*body)[:0])
+		Write(w, r, status, contentJSON, *body)
+		if cap(*body) <= keptBody {
+			bodies.Put(body)
+		}
+	default:
+		body, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		Write(w, r, status, contentJSON, body)
 	}
-	Write(w, r, status, "application/json", body)
 	return nil
 }
 
-func marshal(v any) ([]byte, error) {
-	switch v := v.(type) {
-	case json.RawMessage:
-		return v, nil
-	case appender:
-		return v.AppendJSON(nil), nil
-	default:
-		return json.Marshal(v)
-	}
-}
+const contentJSON = "application/json"
+
+// bodies are buffers of answers that were sent; a huge one is not kept.
+var bodies = sync.Pool{New: func() any { return new([]byte) }}
+
+const keptBody = 1 << 20
 
 // Error answers a failure that a peer may see.
 func Error(w http.ResponseWriter, r *http.Request, e *wire.Error) {

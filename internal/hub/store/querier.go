@@ -102,11 +102,10 @@ func collect[T any](rows *sql.Rows, err error, fields func(*T) []any) ([]T, erro
 	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
 	var out []T
 	for rows.Next() {
-		var v T
-		if err := rows.Scan(fields(&v)...); err != nil {
+		out = append(out, *new(T))
+		if err := rows.Scan(fields(&out[len(out)-1])...); err != nil {
 			return nil, err
 		}
-		out = append(out, v)
 	}
 	return out, explain(rows.Err())
 }
