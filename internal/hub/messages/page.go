@@ -94,23 +94,23 @@ func (r *reader) bySeq() error {
 }
 
 // successorCursor sets the cursor for clients that go on by position: just
-// above the newest row, by position, that was not delivered. They may see a
-// row twice but never miss one.
+// above everything, by position, that was not delivered. They may see a row
+// twice but never miss one.
 func (r *reader) successorCursor(rows []store.Message) error {
 	if len(rows) == 0 {
 		return nil
 	}
-	info := &r.page.Page
-	next, ok, err := r.store.UndeliveredBefore(r.ctx, r.store.Reader(), r.id, rows[len(rows)-1].Seq)
+	next := wire.Position{Seq: rows[len(rows)-1].Seq}
+	high, ok, err := r.store.HighBefore(r.ctx, r.store.Reader(), r.id, next.Seq)
 	if err != nil {
 		return err
 	}
 	if ok {
-		next.Seq++
+		next.At = high
 	} else {
 		next = oldest(rows)
 	}
-	info.NextBeforeSeq, info.NextBeforeAt = &next.Seq, &next.At
+	r.page.Page.NextBeforeSeq, r.page.Page.NextBeforeAt = &next.Seq, &next.At
 	return nil
 }
 
@@ -219,11 +219,7 @@ func (r *reader) visible(next func(last *store.Message, n int) ([]store.Message,
 			l := batch[len(batch)-1]
 			last = &l
 		}
-		for _, m := range batch {
-			if !hidden(m.Content) {
-				rows = append(rows, m)
-			}
-		}
+		rows = append(rows, slices.DeleteFunc(batch, func(m store.Message) bool { return hidden(m.Content) })...)
 		if len(rows) == want {
 			return rows[:r.q.Limit], true, nil
 		}

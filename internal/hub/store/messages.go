@@ -80,6 +80,9 @@ func (s *Store) sessionKey(ctx context.Context, q Querier, id wire.SessionID) (i
 	if err != nil {
 		return 0, fmt.Errorf("look up session %s: %w", id, explain(err))
 	}
+	if q == s.Reader() { // a transaction may still be undone
+		s.keys.Store(id, key)
+	}
 	return key, nil
 }
 
@@ -145,11 +148,11 @@ func (tx *Tx) InsertMessage(ctx context.Context, session wire.SessionID, n NewMe
 	// The change number is taken before the outcome is known; a repeat leaves a
 	// hole in the counter, which nobody minds.
 	res, err := tx.Exec(ctx, `
-		INSERT INTO messages (session_key, seq, position, id, local_id, client_key, content, created_at, invoked_at, scheduled_at, delivery_state, change)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', $11)
+		INSERT INTO messages (session_key, seq, position, id, local_id, client_key, content, created_at, invoked_at, scheduled_at, delivery_state, change, high)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 'queued', $11, $12)
 		ON CONFLICT DO NOTHING`,
 		key, row.Seq, int64(row.At), string(row.ID), nullable(n.LocalID), nullIfEmpty(n.ClientKey), string(n.Content),
-		int64(row.CreatedAt), invoked, nullable(n.ScheduledAt), tx.Change())
+		int64(row.CreatedAt), invoked, nullable(n.ScheduledAt), tx.Change(), int64(max(h.at, row.At)))
 	if err != nil {
 		return row, false, fmt.Errorf("insert message: %w", err)
 	}
@@ -232,14 +235,11 @@ func (tx *Tx) invoke(ctx context.Context, session wire.SessionID, rows []Message
 		old := rows[i].Seq
 		rows[i].Seq, rows[i].At, rows[i].InvokedAt, rows[i].State = h.maxSeq+1, now, &now, wire.Queued
 		rows[i].Steered = steered
+		h.maxSeq, h.at = rows[i].Seq, max(h.at, now)
 		if _, err := tx.Exec(ctx, `
-			UPDATE messages SET seq = $3, position = $4, invoked_at = $4, delivery_state = 'queued', steered = $5, change = $6
-			WHERE session_key = $1 AND seq = $2`, key, old, rows[i].Seq, int64(now), steered, tx.Change()); err != nil {
+			UPDATE messages SET seq = $3, position = $4, invoked_at = $4, delivery_state = 'queued', steered = $5, change = $6, high = $7
+			WHERE session_key = $1 AND seq = $2`, key, old, rows[i].Seq, int64(now), steered, tx.Change(), int64(h.at)); err != nil {
 			return nil, fmt.Errorf("mark message %s as taken: %w", rows[i].ID, err)
-		}
-		h.maxSeq = rows[i].Seq
-		if now > h.at {
-			h.at = now
 		}
 	}
 	return rows, nil
@@ -443,22 +443,18 @@ func (s *Store) MessagesBetween(ctx context.Context, q Querier, session wire.Ses
 		ORDER BY position, seq LIMIT $6`, key, from.At, from.Seq, until.At, until.Seq, limit))
 }
 
-// UndeliveredBefore is the position of the newest row, by position, whose seq
-// is below seq: the first row that a page of lower seqs has not delivered.
-func (s *Store) UndeliveredBefore(ctx context.Context, q Querier, session wire.SessionID, seq int64) (wire.Position, bool, error) {
+// HighBefore is the greatest position among the session's rows with seq below
+// seq, if there are any.
+func (s *Store) HighBefore(ctx context.Context, q Querier, session wire.SessionID, seq int64) (high wire.Millis, ok bool, err error) {
 	key, err := s.sessionKey(ctx, q, session)
 	if err != nil {
-		return wire.Position{}, false, err
+		return 0, false, err
 	}
-	var p wire.Position
-	err = q.QueryRow(ctx, `
-		SELECT position, seq FROM messages
-		WHERE session_key = $1 AND seq < $2
-		ORDER BY position DESC, seq DESC LIMIT 1`, key, seq).Scan(&p.At, &p.Seq)
+	err = q.QueryRow(ctx, `SELECT high FROM messages WHERE session_key = $1 AND seq < $2 ORDER BY seq DESC LIMIT 1`, key, seq).Scan(&high)
 	if errors.Is(err, sql.ErrNoRows) {
-		return p, false, nil
+		return 0, false, nil
 	}
-	return p, err == nil, explain(err)
+	return high, err == nil, explain(err)
 }
 
 // Head is the greatest position of the session, if it has rows, and its epoch.
@@ -511,12 +507,81 @@ type Schedule struct {
 // messageColumns are the columns that fields reads.
 const messageColumns = `id, seq, position, local_id, content, created_at, invoked_at, scheduled_at, delivery_state, steered`
 
+const messageWidth = 10
+
 func (m *Message) fields() []any {
 	return []any{&m.ID, &m.Seq, &m.At, &m.LocalID, (*[]byte)(&m.Content), &m.CreatedAt, &m.InvokedAt, &m.ScheduledAt, &m.State, &m.Steered}
 }
 
+// readMessages reads rows of messageColumns. Pages are the hub's
+// busiest reads, so it takes the driver's values as they are: scanning into
+// named types costs as much as SQLite does.
 func readMessages(rows *sql.Rows, err error) ([]Message, error) {
-	return collect(rows, err, (*Message).fields)
+	if err != nil {
+		return nil, explain(err)
+	}
+	defer rows.Close() //nolint:errcheck // rows.Err says what went wrong
+	var values, into [messageWidth]any
+	for i := range values {
+		into[i] = &values[i]
+	}
+	var out []Message
+	var content arena
+	for rows.Next() {
+		if err := rows.Scan(into[:]...); err != nil {
+			return nil, err
+		}
+		out = append(out, Message{})
+		if err := out[len(out)-1].set(&values, &content); err != nil {
+			return nil, err
+		}
+	}
+	return out, explain(rows.Err())
+}
+
+// set takes the values of a row in the order of fields.
+func (m *Message) set(v *[messageWidth]any, content *arena) error {
+	id, ok0 := v[0].(string)
+	seq, ok1 := v[1].(int64)
+	at, ok2 := v[2].(int64)
+	text, ok4 := v[4].(string)
+	created, ok5 := v[5].(int64)
+	state, ok8 := v[8].(string)
+	steered, ok9 := v[9].(int64)
+	if !ok0 || !ok1 || !ok2 || !ok4 || !ok5 || !ok8 || !ok9 {
+		return fmt.Errorf("message row %v has a column of another type", v[0])
+	}
+	*m = Message{
+		ID: wire.MessageID(id), Seq: seq, At: wire.Millis(at), Content: content.copy(text),
+		CreatedAt: wire.Millis(created), State: wire.DeliveryState(state), Steered: steered != 0,
+	}
+	if local, ok := v[3].(string); ok {
+		m.LocalID = (*wire.LocalID)(&local)
+	}
+	if invoked, ok := v[6].(int64); ok {
+		m.InvokedAt = (*wire.Millis)(&invoked)
+	}
+	if scheduled, ok := v[7].(int64); ok {
+		m.ScheduledAt = (*wire.Millis)(&scheduled)
+	}
+	return nil
+}
+
+// arena copies texts into chunks that they share.
+type arena struct{ chunk []byte }
+
+const (
+	firstChunk = 4 << 10
+	lastChunk  = 64 << 10
+)
+
+func (a *arena) copy(text string) []byte {
+	if len(text) > cap(a.chunk)-len(a.chunk) {
+		a.chunk = make([]byte, 0, max(len(text), firstChunk, min(2*cap(a.chunk), lastChunk)))
+	}
+	from := len(a.chunk)
+	a.chunk = append(a.chunk, text...)
+	return a.chunk[from:len(a.chunk):len(a.chunk)]
 }
 
 func nullable[T ~string | ~int64](v *T) any {
