@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -335,20 +336,27 @@ func (s *Server) openSocket(w http.ResponseWriter, r *http.Request) {
 	s.readSocket(e, c)
 }
 
-// readSocket reads on the request's goroutine, which thereby counts as running.
+// readSocket reads on a goroutine of its own, so that the request with its
+// headers and buffers is not kept as long as the connection.
 func (s *Server) readSocket(e *engine, c *socketCarrier) {
 	e.mu.Lock()
-	closed := e.closed
-	if !closed {
-		s.running.Add(1)
-	}
-	e.mu.Unlock()
-	if closed {
+	defer e.mu.Unlock()
+	if e.closed {
 		_ = c.conn.CloseNow()
 		return
 	}
-	defer s.running.Done()
-	c.readInto(context.Background(), e)
+	s.running.Go(func() {
+		defer s.survive(e)
+		c.readInto(context.Background(), e)
+	})
+}
+
+// survive ends the connection whose reading panicked, and nothing else.
+func (s *Server) survive(e *engine) {
+	if fault := recover(); fault != nil {
+		s.o.Logger.Error("reading a connection panicked", "panic", fault, "stack", string(debug.Stack()))
+		e.close("server error", abrupt)
+	}
 }
 
 // probe tries a websocket for a connection that polls, and moves it there when

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -217,8 +218,56 @@ func (g *gathering) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := rw.Flush(); err != nil {
 		return nil, nil, err
 	}
+	early, err := rw.Reader.Peek(rw.Reader.Buffered())
+	if err != nil {
+		return nil, nil, err
+	}
 	g.out = &gatherer{Conn: conn}
-	return g.out, bufio.NewReadWriter(rw.Reader, bufio.NewWriterSize(g.out, 1<<10)), nil
+	in := &burstReader{from: conn, buf: slices.Clone(early)}
+	return g.out, bufio.NewReadWriter(bufio.NewReaderSize(in, frameBuffer), bufio.NewWriterSize(g.out, frameBuffer)), nil
+}
+
+// frameBuffer holds the frames of an idle connection: pings and beats.
+const frameBuffer = 512
+
+// burstReader reads much at once while much comes, and holds no buffer while
+// nothing comes.
+type burstReader struct {
+	from  io.Reader
+	buf   []byte // read, and not yet taken
+	whole []byte // buf's array, if it is of the pool
+	more  bool   // the last read filled its buffer: more is likely there
+}
+
+const burstBuffer = 16 << 10
+
+var bursts = sync.Pool{New: func() any { return new([burstBuffer]byte) }}
+
+func (r *burstReader) Read(b []byte) (int, error) {
+	if len(r.buf) == 0 && r.more && len(b) < burstBuffer {
+		array := bursts.Get().(*[burstBuffer]byte)
+		n, err := r.from.Read(array[:])
+		r.buf, r.whole, r.more = array[:n], array[:], n == burstBuffer
+		if err != nil {
+			return r.take(b), err
+		}
+	}
+	if len(r.buf) > 0 {
+		return r.take(b), nil
+	}
+	n, err := r.from.Read(b)
+	r.more = n == len(b)
+	return n, err
+}
+
+func (r *burstReader) take(b []byte) int {
+	n := copy(b, r.buf)
+	r.buf = r.buf[n:]
+	if len(r.buf) == 0 && r.whole != nil {
+		bursts.Put((*[burstBuffer]byte)(r.whole))
+		r.whole = nil
+	}
+	return n
 }
 
 // accept makes a websocket of a request.
