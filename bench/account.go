@@ -13,7 +13,7 @@ const clockTick = 10 * time.Millisecond
 
 // cpu is what the hub's process has used so far, by its own accounting; zero
 // where the system does not tell.
-func (h *hub) cpu() time.Duration {
+func (h *target) cpu() time.Duration {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", h.pid))
 	if err != nil {
 		return 0
@@ -31,7 +31,7 @@ func (h *hub) cpu() time.Duration {
 
 // memory is the hub's resident memory in bytes, now and at its highest; zero
 // where the system does not tell.
-func (h *hub) memory() (now, peak int64) {
+func (h *target) memory() (now, peak int64) {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", h.pid))
 	if err != nil {
 		return 0, 0

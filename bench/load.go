@@ -39,7 +39,7 @@ type shape struct {
 	compressed         bool
 }
 
-func newLoad(ctx context.Context, h *hub, s shape) (*load, error) {
+func newLoad(ctx context.Context, h *target, s shape) (*load, error) {
 	l := &load{waiting: map[int64]int{}, slots: make(chan struct{}, inFlight)}
 	jwt, err := h.signIn(ctx)
 	if err != nil {
@@ -81,7 +81,7 @@ func (l *load) seen(n int64, sent time.Time) {
 
 // run speaks for a while and gives how many messages reached everybody, the
 // hub's CPU and the time that took.
-func (l *load) run(ctx context.Context, h *hub, lasts time.Duration) (n int64, cpu, took time.Duration, err error) {
+func (l *load) run(ctx context.Context, h *target, lasts time.Duration) (n int64, cpu, took time.Duration, err error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	failed := make(chan error, len(l.speakers))
@@ -109,7 +109,9 @@ func (l *load) run(ctx context.Context, h *hub, lasts time.Duration) (n int64, c
 	l.took.reset()
 	n, cpu = l.done.Load(), h.cpu()
 	begin := time.Now()
-	err = pause(lasts)
+	for err == nil && (time.Since(begin) < lasts || l.done.Load() == n) {
+		err = pause(min(lasts, stalled))
+	}
 	n, cpu, took = l.done.Load()-n, h.cpu()-cpu, time.Since(begin)
 	stop()
 	speaking.Wait()

@@ -21,7 +21,7 @@ type options struct {
 	pid                int
 	jsonPath           string
 	only               string
-	seconds            float64
+	seconds, settle    float64
 	idle               int
 }
 
@@ -34,6 +34,7 @@ func main() {
 	flag.StringVar(&o.jsonPath, "json", "", "also write the results to this file as JSON")
 	flag.StringVar(&o.only, "only", "", "run only the scenarios whose name contains this")
 	flag.Float64Var(&o.seconds, "seconds", 4, "how long each load lasts")
+	flag.Float64Var(&o.settle, "settle", 3, "seconds to wait before memory of idle connections is read; a hub's collector looks every two minutes")
 	flag.IntVar(&o.idle, "idle", 1000, "how many idle connections to open")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
@@ -47,7 +48,7 @@ func main() {
 // scenario measures one kind of work and gives a row for each variant of it.
 type scenario struct {
 	name    string
-	measure func(ctx context.Context, h *hub, o options) ([]row, error)
+	measure func(ctx context.Context, h *target, o options) ([]row, error)
 }
 
 var scenarios = []scenario{
@@ -59,26 +60,9 @@ var scenarios = []scenario{
 }
 
 func run(ctx context.Context, o options) error {
-	if (o.binary == "") == (o.url == "") {
-		return errors.New("give either -hub or -url")
-	}
-	fmt.Println(tableHead)
-	var rows []row
-	for _, s := range scenarios {
-		if !strings.Contains(s.name, o.only) {
-			continue
-		}
-		found, err := measureAlone(ctx, s, o)
-		if err != nil {
-			return fmt.Errorf("%s: %w", s.name, err)
-		}
-		for _, r := range found {
-			fmt.Println(r)
-		}
-		rows = append(rows, found...)
-	}
-	if o.jsonPath == "" {
-		return nil
+	rows, err := measure(ctx, o)
+	if err != nil || o.jsonPath == "" {
+		return err
 	}
 	raw, err := json.MarshalIndent(map[string]any{"at": time.Now().UTC().Format(time.RFC3339), "results": rows}, "", "  ")
 	if err != nil {
@@ -87,10 +71,32 @@ func run(ctx context.Context, o options) error {
 	return os.WriteFile(o.jsonPath, append(raw, '\n'), 0o644)
 }
 
+// measure runs the scenarios and prints each row as it comes.
+func measure(ctx context.Context, o options) (rows []row, err error) {
+	if (o.binary == "") == (o.url == "") {
+		return nil, errors.New("give either -hub or -url")
+	}
+	fmt.Println(tableHead)
+	for _, s := range scenarios {
+		if !strings.Contains(s.name, o.only) {
+			continue
+		}
+		found, err := measureAlone(ctx, s, o)
+		if err != nil {
+			return rows, fmt.Errorf("%s: %w", s.name, err)
+		}
+		for _, r := range found {
+			fmt.Println(r)
+		}
+		rows = append(rows, found...)
+	}
+	return rows, nil
+}
+
 // measureAlone gives each scenario a fresh hub, so that none pays for another's
 // rows and caches. A running hub is taken as it is.
 func measureAlone(ctx context.Context, s scenario, o options) ([]row, error) {
-	h := &hub{url: strings.TrimRight(o.url, "/"), token: o.token, pid: o.pid}
+	h := &target{url: strings.TrimRight(o.url, "/"), token: o.token, pid: o.pid}
 	if o.binary != "" {
 		started, err := startHub(ctx, o.binary)
 		if err != nil {

@@ -15,7 +15,7 @@ func (o options) lasts() time.Duration { return time.Duration(o.seconds * float6
 
 // measureStart gives the time to healthy over several starts, and the memory of
 // a hub that has just started. A hub that runs already has only the latter.
-func measureStart(ctx context.Context, h *hub, o options) ([]row, error) {
+func measureStart(ctx context.Context, h *target, o options) ([]row, error) {
 	now, peak := h.memory()
 	rows := []row{{Work: "memory after start", Bytes: now, PeakBytes: peak}}
 	if o.binary == "" {
@@ -39,7 +39,7 @@ func measureStart(ctx context.Context, h *hub, o options) ([]row, error) {
 
 // measureIngest gives the cost of a message from its process into the database
 // and to one watcher.
-func measureIngest(ctx context.Context, h *hub, o options) ([]row, error) {
+func measureIngest(ctx context.Context, h *target, o options) ([]row, error) {
 	var rows []row
 	for _, sessions := range []int{1, 8} {
 		r := row{Work: fmt.Sprintf("ingest durable + 1 watcher, %d sessions", sessions)}
@@ -52,7 +52,7 @@ func measureIngest(ctx context.Context, h *hub, o options) ([]row, error) {
 }
 
 // measureFanOut gives the cost of one delivery.
-func measureFanOut(ctx context.Context, h *hub, o options) ([]row, error) {
+func measureFanOut(ctx context.Context, h *target, o options) ([]row, error) {
 	var rows []row
 	for _, s := range []shape{{1, 1, false}, {1, 20, false}, {1, 20, true}, {1, 200, false}, {1, 200, true}} {
 		r := row{Work: fmt.Sprintf("fan-out to %d watchers, per delivery", s.watchers)}
@@ -67,7 +67,7 @@ func measureFanOut(ctx context.Context, h *hub, o options) ([]row, error) {
 	return rows, nil
 }
 
-func measureLoad(ctx context.Context, h *hub, o options, s shape, deliveries int64, r *row) error {
+func measureLoad(ctx context.Context, h *target, o options, s shape, deliveries int64, r *row) error {
 	l, err := newLoad(ctx, h, s)
 	if err != nil {
 		return err
@@ -89,7 +89,7 @@ const (
 )
 
 // measurePages gives the cost of reading a page of messages.
-func measurePages(ctx context.Context, h *hub, o options) ([]row, error) {
+func measurePages(ctx context.Context, h *target, o options) ([]row, error) {
 	l, err := newLoad(ctx, h, shape{speakers: 1, watchers: 1})
 	if err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func measurePages(ctx context.Context, h *hub, o options) ([]row, error) {
 	return rows, nil
 }
 
-func readAgainAndAgain(ctx context.Context, h *hub, o options, url, jwt, encoding string, r *row) error {
+func readAgainAndAgain(ctx context.Context, h *target, o options, url, jwt, encoding string, r *row) error {
 	transport := &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: pageReader}
 	defer transport.CloseIdleConnections()
 	var took latencies
@@ -190,12 +190,9 @@ func readOnce(ctx context.Context, transport *http.Transport, url, jwt, encoding
 	return nil
 }
 
-// settle lets a hub give back what opening connections took for a moment.
-const settle = 3 * time.Second
-
 // measureIdle gives the memory of connections that do nothing: session
 // processes, each with its session, and watchers.
-func measureIdle(ctx context.Context, h *hub, o options) ([]row, error) {
+func measureIdle(ctx context.Context, h *target, o options) ([]row, error) {
 	sockets, err := measureIdleOf(ctx, h, o, "idle session connection", func(ctx context.Context, n int) (func(), error) {
 		s, err := newSpeaker(ctx, h, fmt.Sprintf("idle-%d-%d", time.Now().UnixNano(), n))
 		if err != nil {
@@ -220,7 +217,7 @@ func measureIdle(ctx context.Context, h *hub, o options) ([]row, error) {
 	return append(sockets, streams...), err
 }
 
-func measureIdleOf(ctx context.Context, h *hub, o options, work string, open func(context.Context, int) (func(), error)) ([]row, error) {
+func measureIdleOf(ctx context.Context, h *target, o options, work string, open func(context.Context, int) (func(), error)) ([]row, error) {
 	before, _ := h.memory()
 	var all []func()
 	defer func() {
@@ -235,11 +232,14 @@ func measureIdleOf(ctx context.Context, h *hub, o options, work string, open fun
 		}
 		all = append(all, done)
 	}
+	// Let the hub give back what opening connections took for a moment.
+	settle := time.Duration(o.settle * float64(time.Second))
 	time.Sleep(settle)
 	cpu := h.cpu()
 	time.Sleep(settle)
 	after, peak := h.memory()
-	r := row{Work: work, Count: int64(o.idle), Bytes: (after - before) / int64(o.idle), PeakBytes: peak}
-	r.CPUMicros = float64((h.cpu() - cpu).Microseconds()) / settle.Seconds() / float64(o.idle)
-	return []row{r}, nil
+	return []row{{
+		Work: work, Count: int64(o.idle), Bytes: (after - before) / int64(o.idle), PeakBytes: peak,
+		CPUMicros: float64((h.cpu() - cpu).Microseconds()) / settle.Seconds() / float64(o.idle),
+	}}, nil
 }

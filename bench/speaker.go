@@ -29,7 +29,7 @@ type speaker struct {
 }
 
 // newSpeaker makes a session and connects its process.
-func newSpeaker(ctx context.Context, h *hub, tag string) (*speaker, error) {
+func newSpeaker(ctx context.Context, h *target, tag string) (*speaker, error) {
 	session, err := h.newSession(ctx, tag)
 	if err != nil {
 		return nil, err

@@ -21,7 +21,7 @@ type watcher struct {
 	err   error // once ended
 }
 
-func watch(ctx context.Context, h *hub, jwt, query string, compressed bool, seen func(n int64, sent time.Time)) (*watcher, error) {
+func watch(ctx context.Context, h *target, jwt, query string, compressed bool, seen func(n int64, sent time.Time)) (*watcher, error) {
 	ctx, stop := context.WithCancel(ctx)
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, h.url+"/api/events?"+query, nil)
 	if err != nil {

@@ -16,8 +16,8 @@ import (
 
 const startWithin = 20 * time.Second
 
-// hub is the one under load.
-type hub struct {
+// target is the hub under load.
+type target struct {
 	url, token string
 	pid        int // 0: not known
 	healthy    time.Duration
@@ -27,7 +27,7 @@ type hub struct {
 }
 
 // startHub starts a hub with an empty data directory of its own.
-func startHub(ctx context.Context, binary string) (*hub, error) {
+func startHub(ctx context.Context, binary string) (*target, error) {
 	dir, err := os.MkdirTemp("", "hapi-bench-")
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func startHub(ctx context.Context, binary string) (*hub, error) {
 		return nil, err
 	}
 	_, port, _ := net.SplitHostPort(address)
-	h := &hub{url: "http://" + address, token: "bench-token-0123456789", dir: dir}
+	h := &target{url: "http://" + address, token: "bench-token-0123456789", dir: dir}
 	h.cmd = exec.CommandContext(ctx, binary, "hub")
 	h.cmd.Env = append(os.Environ(), "HAPI_HOME="+dir, "HAPI_LISTEN_HOST=127.0.0.1", "HAPI_LISTEN_PORT="+port, "CLI_API_TOKEN="+h.token, "DB_PATH=")
 	h.cmd.Stderr = os.Stderr
@@ -70,14 +70,14 @@ func freeAddress() (string, error) {
 }
 
 // stop ends a hub that startHub started.
-func (h *hub) stop() {
+func (h *target) stop() {
 	_ = h.cmd.Process.Signal(os.Interrupt)
 	_ = h.cmd.Wait()
 	_ = os.RemoveAll(h.dir)
 }
 
 // signIn gives a session token for people's routes.
-func (h *hub) signIn(ctx context.Context) (string, error) {
+func (h *target) signIn(ctx context.Context) (string, error) {
 	var grant struct {
 		Token string `json:"token"`
 	}
@@ -86,7 +86,7 @@ func (h *hub) signIn(ctx context.Context) (string, error) {
 }
 
 // newSession makes a session's row.
-func (h *hub) newSession(ctx context.Context, tag string) (string, error) {
+func (h *target) newSession(ctx context.Context, tag string) (string, error) {
 	var made struct {
 		Session struct {
 			ID string `json:"id"`
@@ -99,7 +99,7 @@ func (h *hub) newSession(ctx context.Context, tag string) (string, error) {
 	return made.Session.ID, err
 }
 
-func (h *hub) post(ctx context.Context, path, bearer string, in, out any) error {
+func (h *target) post(ctx context.Context, path, bearer string, in, out any) error {
 	raw, err := json.Marshal(in)
 	if err != nil {
 		return err
