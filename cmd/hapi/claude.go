@@ -11,7 +11,6 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
-	"runtime"
 	"syscall"
 	"time"
 
@@ -22,7 +21,6 @@ import (
 	"hapi/internal/home"
 	"hapi/internal/hubclient"
 	"hapi/internal/session"
-	"hapi/internal/wire"
 )
 
 func newClaude() *cobra.Command {
@@ -76,45 +74,13 @@ func helpClaude(cmd *cobra.Command) error {
 }
 
 func runClaude(cmd *cobra.Command, o claudeOptions) error {
-	ctx, out := cmd.Context(), cmd.OutOrStdout()
-	dir, err := workingDirectory()
-	if err != nil {
-		return err
-	}
-	data, err := home.Open(os.LookupEnv)
-	if err != nil {
-		return err
-	}
-	c, err := data.Client(ctx)
-	if err != nil {
-		return err
-	}
-	logger, closeLog, err := sessionLog(data)
-	if err != nil {
-		return err
-	}
-	defer closeLog()
-	for _, name := range c.Ignored {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Warning: the extra header %s is not text and is left out.\n", name)
-	}
-	client := hubclient.New(hubclient.Options{BaseURL: c.APIURL.Text, Token: c.Token.Text, Headers: c.Headers, Logger: logger})
-	s, err := session.Start(ctx, client, session.Options{
-		Agent: claude.Agent{}, Logger: logger, Facts: facts(data, c, dir, o),
-		Open: agent.Options{
-			Dir: dir, Path: os.Getenv("HAPI_CLAUDE_PATH"), Resume: o.resume, Fork: o.fork, Args: o.rest, Logger: logger,
+	return launch{
+		agent: claude.Agent{}, startedBy: o.startedBy, existing: o.existing,
+		open: agent.Options{
+			Path: os.Getenv("HAPI_CLAUDE_PATH"), Resume: o.resume, Fork: o.fork, Args: o.rest,
 			Config: agent.Config{PermissionMode: o.mode, Model: session.NormaliseModel(o.model), Effort: session.NormaliseEffort(o.effort)},
 		},
-	})
-	if err != nil {
-		return explainStart(err, c)
-	}
-	fmt.Fprintf(out, "Claude is waiting for you at %s/sessions/%s\nDirectory: %s\nPress Ctrl-C to end the session.\n", c.APIURL.Text, s.ID(), dir)
-	ending := s.Run(untilSignal(ctx))
-	fmt.Fprintf(out, "The session has ended: %s\n", ending.Archive)
-	if ending.Reason == session.EndError {
-		return exitCode(1)
-	}
-	return nil
+	}.run(cmd)
 }
 
 // workingDirectory is where the agent works: where the person called us, also
@@ -159,29 +125,6 @@ func untilSignal(ctx context.Context) context.Context {
 		os.Exit(130)
 	}()
 	return ctx
-}
-
-func facts(data *home.Home, c *home.Client, dir string, o claudeOptions) session.Facts {
-	userHome, _ := os.UserHomeDir() // it is told as far as it is known
-	platform := map[string]string{"windows": "win32"}[runtime.GOOS]
-	if platform == "" {
-		platform = runtime.GOOS
-	}
-	exe, _ := os.Executable() // likewise
-	lib := filepath.Dir(exe)
-	now := time.Now().UnixMilli()
-	return session.Facts{
-		MachineID: wire.MachineID(c.MachineID), ExistingID: wire.SessionID(o.existing),
-		Machine: map[string]any{
-			"host": c.Hostname, "platform": platform, "happyCliVersion": version, "homeDir": userHome, "happyHomeDir": data.Dir, "happyLibDir": lib,
-		},
-		Metadata: map[string]any{
-			"path": dir, "host": c.Hostname, "version": version, "os": platform, "machineId": c.MachineID, "homeDir": userHome,
-			"happyHomeDir": data.Dir, "happyLibDir": lib, "happyToolsDir": lib, "startedFromRunner": o.startedBy == "runner", "hostPid": os.Getpid(),
-			"startedBy": o.startedBy, "lifecycleState": "running", "lifecycleStateSince": now, "flavor": wire.FlavorClaude,
-			"capabilities": map[string]any{"terminal": false},
-		},
-	}
 }
 
 // explainStart says what a person can do when the session could not begin.

@@ -131,6 +131,8 @@ const (
 	NotLoggedIn                      // the agent needs its person to sign in
 	BadArguments                     // the agent refuses how it was started
 	CompactFailed                    // the agent could not compact the conversation
+	NotResumed                       // the agent could not open the earlier conversation
+	Stopped                          // the agent, or its model, did not finish the turn
 )
 
 // Failure is why a turn did not end well. Text is for the person: what happened

@@ -2,14 +2,15 @@ package modeltest
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// Env is the environment of a Claude process that talks to the model and never
-// leaves loopback. Its home is the test's; nothing in it asks to be set up.
+// Env is the environment of an agent that talks to the model and never leaves
+// loopback. Its home is the test's; nothing in it asks to be set up.
 func (s *Server) Env(t testing.TB, home string) []string {
 	t.Helper()
 	config := filepath.Join(home, ".claude")
@@ -29,9 +30,10 @@ func (s *Server) Env(t testing.TB, home string) []string {
 			t.Fatal(err)
 		}
 	}
+	codex := s.codexHome(t, home)
 	const nowhere = "http://127.0.0.1:1" // a call that is not for loopback fails at once
 	own := map[string]string{
-		"HOME": home, "CLAUDE_CONFIG_DIR": config, "ANTHROPIC_BASE_URL": s.URL(), "ANTHROPIC_API_KEY": key,
+		"HOME": home, "CODEX_HOME": codex, "CLAUDE_CONFIG_DIR": config, "ANTHROPIC_BASE_URL": s.URL(), "ANTHROPIC_API_KEY": key,
 		"DISABLE_TELEMETRY": "1", "DISABLE_ERROR_REPORTING": "1", "DISABLE_AUTOUPDATER": "1", "DISABLE_BUG_COMMAND": "1",
 		"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1", "CLAUDE_CODE_MAX_RETRIES": "1",
 		"HTTP_PROXY": nowhere, "HTTPS_PROXY": nowhere, "http_proxy": nowhere, "https_proxy": nowhere,
@@ -40,7 +42,7 @@ func (s *Server) Env(t testing.TB, home string) []string {
 	var env []string
 	for _, pair := range os.Environ() {
 		name, _, _ := strings.Cut(pair, "=")
-		if _, mine := own[name]; !mine && !strings.HasPrefix(name, "CLAUDE") && !strings.HasPrefix(name, "ANTHROPIC") && !strings.HasPrefix(name, "HAPI") && name != "CLI_API_TOKEN" {
+		if _, mine := own[name]; !mine && !strings.HasPrefix(name, "CLAUDE") && !strings.HasPrefix(name, "ANTHROPIC") && !strings.HasPrefix(name, "CODEX") && !strings.HasPrefix(name, "OPENAI") && !strings.HasPrefix(name, "HAPI") && name != "CLI_API_TOKEN" {
 			env = append(env, pair)
 		}
 	}
@@ -48,4 +50,34 @@ func (s *Server) Env(t testing.TB, home string) []string {
 		env = append(env, name+"="+value)
 	}
 	return env
+}
+
+// CodexModel is the model that Codex uses by default in Env.
+const CodexModel = "scripted"
+
+// codexHome makes a CODEX_HOME whose only provider is the model.
+func (s *Server) codexHome(t testing.TB, home string) string {
+	t.Helper()
+	dir := filepath.Join(home, ".codex")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	config := fmt.Sprintf(`model = %q
+model_provider = "double"
+check_for_update_on_startup = false
+
+[model_providers.double]
+name = "double"
+base_url = %q
+wire_api = "responses"
+request_max_retries = 0
+stream_max_retries = 0
+
+[analytics]
+enabled = false
+`, CodexModel, s.URL()+"/v1")
+	if err := os.WriteFile(filepath.Join(dir, "config.toml"), []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }

@@ -1,6 +1,6 @@
 // Package modeltest is a language model for tests: an HTTP server on loopback
-// that speaks the Anthropic Messages API and says what the test's script says.
-// Real agents talk to it instead of to a provider.
+// that speaks the Anthropic Messages API and the OpenAI Responses API, and says
+// what the test's script says. Real agents talk to it instead of to a provider.
 package modeltest
 
 import (
@@ -42,6 +42,7 @@ func New(t testing.TB) *Server {
 	mux.HandleFunc("POST /v1/messages/count_tokens", func(w http.ResponseWriter, _ *http.Request) {
 		writeJSON(w, http.StatusOK, map[string]int{"input_tokens": 100})
 	})
+	mux.HandleFunc("POST /v1/responses", s.responses)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { // what agents ask besides is not the test's business
 		writeJSON(w, http.StatusNotFound, apiError("not_found_error", "no such endpoint"))
 	})

@@ -34,7 +34,8 @@ type Block struct {
 // Text is a turn of one text.
 func Text(text string) Turn { return Turn{Blocks: []Block{{Kind: "text", Text: text}}} }
 
-// ToolUse is a turn that calls a tool.
+// ToolUse is a turn that calls a tool. A tool of a namespace of the Responses API
+// is written "namespace/tool".
 func ToolUse(tool string, input any) Turn {
 	return Turn{Blocks: []Block{{Kind: "tool_use", Tool: tool, Input: input}}}
 }

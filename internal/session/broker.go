@@ -17,6 +17,8 @@ type broker struct {
 	write func(ctx context.Context, change func(*wire.AgentState)) error
 	// decided is told of an answer before the agent is.
 	decided func(ctx context.Context, d agent.Decision)
+	// later does what nobody waits for, while the session lives.
+	later func(do func(ctx context.Context) error)
 
 	mu   sync.Mutex
 	open map[wire.RequestID]*asked
@@ -29,8 +31,15 @@ type asked struct {
 	answer  chan agent.Decision // of one
 }
 
-func newBroker(write func(context.Context, func(*wire.AgentState)) error, decided func(context.Context, agent.Decision)) *broker {
-	return &broker{write: write, decided: decided, open: map[wire.RequestID]*asked{}}
+func newAsked(r agent.PermissionRequest) *asked {
+	if len(r.Arguments) == 0 {
+		r.Arguments = json.RawMessage("null") // without the member hubs refuse all of the state
+	}
+	return &asked{request: r, at: wire.Now(), answer: make(chan agent.Decision, 1)}
+}
+
+func newBroker(write func(context.Context, func(*wire.AgentState)) error, decided func(context.Context, agent.Decision), later func(func(context.Context) error)) *broker {
+	return &broker{write: write, decided: decided, later: later, open: map[wire.RequestID]*asked{}}
 }
 
 var errSameRequest = errors.New("a request with this id is open already")
@@ -38,11 +47,8 @@ var errSameRequest = errors.New("a request with this id is open already")
 // ask shows a request and waits for its answer. When ctx ends, the request is
 // withdrawn; the cause is the reason people see.
 func (b *broker) ask(ctx context.Context, r agent.PermissionRequest) (agent.Decision, error) {
-	q := &asked{request: r, at: wire.Now(), answer: make(chan agent.Decision, 1)}
+	q := newAsked(r)
 	b.mu.Lock()
-	if len(r.Arguments) == 0 {
-		q.request.Arguments = json.RawMessage("null") // without the member hubs refuse all of the state
-	}
 	if b.open[r.ID] != nil {
 		b.mu.Unlock()
 		return agent.Decision{}, errSameRequest
@@ -63,23 +69,25 @@ func (b *broker) ask(ctx context.Context, r agent.PermissionRequest) (agent.Deci
 			err = context.Cause(ctx)
 		}
 	}
-	return b.withdraw(ctx, q, err)
+	return b.withdraw(q, err)
 }
 
 func (q *asked) shown() wire.AgentRequest {
 	return wire.AgentRequest{Tool: q.request.Tool, Arguments: q.request.Arguments, CreatedAt: &q.at}
 }
 
-// withdraw takes a request back, unless its answer has just come.
-func (b *broker) withdraw(ctx context.Context, q *asked, why error) (agent.Decision, error) {
+// withdraw takes a request back, unless its answer has just come. The agent goes
+// on whether or not the hub is there to be told.
+func (b *broker) withdraw(q *asked, why error) (agent.Decision, error) {
 	if !b.take(q) {
 		return <-q.answer, nil
 	}
-	ctx = context.WithoutCancel(ctx) // it must not stay open
-	err := b.write(ctx, func(s *wire.AgentState) {
-		settle(s, q, wire.CompletedRequest{Status: wire.StatusCanceled, Decision: wire.DecisionAbort, Reason: why.Error()})
+	b.later(func(ctx context.Context) error {
+		return b.write(ctx, func(s *wire.AgentState) {
+			settle(s, q, wire.CompletedRequest{Status: wire.StatusCanceled, Decision: wire.DecisionAbort, Reason: why.Error()})
+		})
 	})
-	return agent.Decision{}, errors.Join(why, err)
+	return agent.Decision{}, why
 }
 
 // take removes a request from the open ones; it says whether it was there.
@@ -113,9 +121,11 @@ func (b *broker) answer(ctx context.Context, d agent.Decision) error {
 }
 
 // record shows a decision that needed no person. The request is never open.
-func (b *broker) record(ctx context.Context, r agent.PermissionRequest, d agent.Decision) error {
-	q := &asked{request: r, at: wire.Now()}
-	return b.write(ctx, func(s *wire.AgentState) { settle(s, q, outcome(r.Tool, d)) })
+func (b *broker) record(r agent.PermissionRequest, d agent.Decision) {
+	q := newAsked(r)
+	b.later(func(ctx context.Context) error {
+		return b.write(ctx, func(s *wire.AgentState) { settle(s, q, outcome(r.Tool, d)) })
+	})
 }
 
 // outcome is a decision as people see it. A question that was approved without

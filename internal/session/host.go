@@ -23,13 +23,7 @@ func (h host) Ask(ctx context.Context, r agent.PermissionRequest) (agent.Decisio
 }
 
 // Decided implements agent.Host.
-func (h host) Decided(r agent.PermissionRequest, d agent.Decision) {
-	h.s.running.Go(func() {
-		if err := h.s.broker.record(h.s.ctx, r, d); err != nil && h.s.ctx.Err() == nil {
-			h.s.log.Warn("a decision was not written", "err", err)
-		}
-	})
-}
+func (h host) Decided(r agent.PermissionRequest, d agent.Decision) { h.s.broker.record(r, d) }
 
 // Resumable implements agent.Host: the id is what a later process resumes from.
 func (h host) Resumable(id string) {
@@ -87,9 +81,14 @@ func (h host) Titled(title string) {
 // updateMetadata writes in the background, in the order of the calls as far as
 // that matters: each change is of keys of its own.
 func (s *Session) updateMetadata(change func(m map[string]json.RawMessage)) {
+	s.later(func(ctx context.Context) error { return s.link.UpdateMetadata(ctx, change) })
+}
+
+// later writes something for people in the background, while the session lives.
+func (s *Session) later(write func(ctx context.Context) error) {
 	s.running.Go(func() {
-		if err := s.link.UpdateMetadata(s.ctx, change); err != nil && s.ctx.Err() == nil {
-			s.log.Warn("the session's metadata was not written", "err", err)
+		if err := write(s.ctx); err != nil && s.ctx.Err() == nil {
+			s.log.Warn("the hub was not told of a change", "err", err)
 		}
 	})
 }

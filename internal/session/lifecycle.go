@@ -145,15 +145,25 @@ func (s *Session) leave(ctx context.Context, e Ending) {
 	s.link.SetAlive(func(a *wire.SessionAlive) { a.Thinking = &no })
 	archiving, cancel := context.WithTimeout(ctx, archiveWithin)
 	defer cancel()
-	err := s.link.UpdateMetadata(archiving, func(m map[string]json.RawMessage) {
+	err := s.closeRequests(archiving)
+	err = errors.Join(err, s.link.UpdateMetadata(archiving, func(m map[string]json.RawMessage) {
 		m["lifecycleState"] = json.RawMessage(`"archived"`)
 		m["lifecycleStateSince"] = mustObject(time.Now().UnixMilli())
 		m["archivedBy"] = json.RawMessage(`"cli"`)
 		m["archiveReason"] = mustObject(e.Archive)
-	})
+	}))
 	ending, cancelEnd := context.WithTimeout(ctx, flushWithin)
 	defer cancelEnd()
 	if err = errors.Join(err, s.link.End(ending, string(e.Reason)), s.uploads.Close(), s.files.Close()); err != nil {
 		s.log.Warn("the hub may not know that the session has ended, or all of what was said", "err", err)
 	}
+}
+
+// closeRequests cancels what still waits for a person. A session that cannot
+// say so now is cleared up by its next process.
+func (s *Session) closeRequests(ctx context.Context) error {
+	if st, err := s.link.State(); err == nil && len(st.Requests) == 0 {
+		return nil
+	}
+	return s.link.UpdateState(ctx, func(st *wire.AgentState) { abandon(st, "Session ended") })
 }

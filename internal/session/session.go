@@ -93,7 +93,7 @@ func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, 
 			s.end(Ending{Reason: EndError, Archive: "The hub refused the session: " + reason})
 		},
 	})
-	s.broker = newBroker(s.link.UpdateState, s.decided)
+	s.broker = newBroker(s.link.UpdateState, s.decided, s.later)
 	return s, nil
 }
 

@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"time"
 
@@ -66,6 +65,7 @@ type live struct {
 	thinking          bool
 	thinkingAt        wire.Millis
 	turnStartedAt     *wire.Millis
+	backgroundTasks   int
 	permissionMode    wire.PermissionMode
 	collaborationMode string
 	copilotAgentMode  string
@@ -202,9 +202,7 @@ func (e *entry) show() wire.Session {
 	l := &e.live
 	w.ActiveAt = l.activeAt
 	w.Thinking, w.ThinkingAt, w.ActiveTurnStartedAt = l.thinking, l.thinkingAt, l.turnStartedAt
-	if e.row.Active { // without its process nothing runs
-		w.BackgroundTaskCount = len(strings.Fields(e.row.BackgroundTasks))
-	}
+	w.BackgroundTaskCount = l.backgroundTasks
 	if l.permissionMode != "" {
 		w.PermissionMode = l.permissionMode
 	}

@@ -1,0 +1,150 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"hapi/internal/agent"
+	"hapi/internal/agent/codex"
+	"hapi/internal/session"
+	"hapi/internal/wire"
+)
+
+func newCodex() *cobra.Command {
+	return &cobra.Command{
+		Use: "codex [resume ID] [options] [codex options]", Short: "Run Codex in this directory, reachable from anywhere",
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o, err := parseCodex(args)
+			if err != nil {
+				return err
+			}
+			if o.help {
+				fmt.Fprint(cmd.OutOrStdout(), codexUsage)
+				return nil
+			}
+			return launch{
+				agent: codex.Agent{}, startedBy: o.startedBy, existing: o.existing,
+				open: agent.Options{Path: os.Getenv("HAPI_CODEX_APP_SERVER_BIN"), Resume: o.resume, Args: o.rest, Config: o.config},
+			}.run(cmd)
+		},
+	}
+}
+
+const codexUsage = `Run Codex in this directory. What it does, and what it asks, is on your hub.
+
+Usage:
+  hapi codex [resume ID] [options] [codex options]
+
+Options:
+  --permission-mode MODE            default, read-only, safe-yolo or yolo
+  --yolo                            the same as --permission-mode yolo
+  --model MODEL                     model to use
+  --model-reasoning-effort LEVEL    low, medium, high, or another that the model knows
+  --service-tier TIER               fast or standard
+  --collaboration-mode MODE         default or plan
+  --existing-session-id ID          go on with a session of the hub
+  -h, --help                        this text
+  -v, --version                     the version
+
+Of codex's own options, --sandbox, --ask-for-approval and --full-auto count in
+the default permission mode. The hub and the access token come from HAPI_API_URL
+and CLI_API_TOKEN, or from settings.json in the data directory.
+`
+
+// codexOptions are the command line of a Codex session.
+type codexOptions struct {
+	help      bool
+	config    agent.Config
+	startedBy string
+	existing  string
+	resume    string
+	rest      []string // for codex
+}
+
+// parseCodex takes what is ours and leaves the rest, in order, for codex.
+func parseCodex(args []string) (codexOptions, error) {
+	o := codexOptions{startedBy: "terminal"}
+	if len(args) >= 2 && args[0] == "resume" && !strings.HasPrefix(args[1], "-") {
+		o.resume, args = args[1], args[2:]
+	}
+	explicit := false
+	for i := 0; i < len(args); i++ {
+		name, inOne, hasValue := strings.Cut(args[i], "=")
+		at := i
+		value := func() (string, error) {
+			if hasValue && inOne != "" {
+				return inOne, nil
+			}
+			if !hasValue && i+1 < len(args) && args[i+1] != "" && !strings.HasPrefix(args[i+1], "-") {
+				i++
+				return args[i], nil
+			}
+			return "", fmt.Errorf("Missing %s value", name) //nolint:staticcheck // shown as it is
+		}
+		oneOf := func(allowed ...string) (string, error) {
+			v, err := value()
+			if v = strings.ToLower(v); err != nil || !slices.Contains(allowed, v) {
+				return "", fmt.Errorf("Invalid %s value: %s (use %s)", name, first(v, "(missing)"), strings.Join(allowed, " or ")) //nolint:staticcheck // shown as it is
+			}
+			return v, nil
+		}
+		var err error
+		switch name {
+		case "-h", "--help":
+			o.help = true
+		case "--":
+		case "--permission-mode":
+			explicit = true
+			err = o.setMode(value)
+		case "--yolo", "--dangerously-bypass-approvals-and-sandbox":
+			if !explicit {
+				o.config.PermissionMode = wire.ModeYolo
+			}
+			o.rest = append(o.rest, args[i])
+		case "--model", "-m":
+			o.config.Model, err = value()
+			o.config.Model = session.NormaliseModel(o.config.Model)
+			o.rest = append(o.rest, args[at:i+1]...)
+		case "--model-reasoning-effort":
+			o.config.Effort, err = value()
+			o.config.Effort = session.NormaliseEffort(o.config.Effort)
+		case "--service-tier":
+			o.config.ServiceTier, err = oneOf("fast", "standard")
+		case "--collaboration-mode":
+			o.config.CollaborationMode, err = oneOf("default", "plan")
+		case "--started-by":
+			o.startedBy, err = value()
+		case "--existing-session-id":
+			o.existing, err = value()
+		case "--hapi-starting-mode":
+			err = checkStartingMode(value)
+		default:
+			o.rest = append(o.rest, args[i])
+		}
+		if err != nil {
+			return o, err
+		}
+	}
+	return o, nil
+}
+
+func first(a, b string) string {
+	if a != "" {
+		return a
+	}
+	return b
+}
+
+func (o *codexOptions) setMode(value func() (string, error)) error {
+	mode, err := value()
+	o.config.PermissionMode = wire.PermissionMode(mode)
+	if err != nil || !wire.FlavorCodex.Allows(o.config.PermissionMode) {
+		return fmt.Errorf("Invalid --permission-mode value: %s", first(mode, "(missing)")) //nolint:staticcheck // shown as it is
+	}
+	return nil
+}

@@ -1,0 +1,180 @@
+package codex
+
+import (
+	"encoding/json"
+	"errors"
+
+	"hapi/internal/agent"
+)
+
+// scope says what a notification is about. Ids stand in several places.
+type scope struct {
+	ThreadID string `json:"threadId"`
+	TurnID   string `json:"turnId"`
+	Thread   struct {
+		ID string `json:"id"`
+	} `json:"thread"`
+	Turn struct {
+		ID     string     `json:"id"`
+		Status string     `json:"status"`
+		Error  *turnError `json:"error"`
+	} `json:"turn"`
+}
+
+func readScope(params json.RawMessage) scope {
+	var s scope
+	_ = json.Unmarshal(params, &s) // what it does not say stays empty
+	if s.ThreadID == "" {
+		s.ThreadID = s.Thread.ID
+	}
+	if s.TurnID == "" {
+		s.TurnID = s.Turn.ID
+	}
+	return s
+}
+
+// notified follows what Codex says, on its process's reading goroutine. What
+// sub-agents say on threads of their own is theirs.
+func (c *conversation) notified(s *server, method string, params json.RawMessage) {
+	at := readScope(params)
+	switch method {
+	case "serverRequest/resolved":
+		var in struct {
+			RequestID json.RawMessage `json:"requestId"`
+		}
+		if json.Unmarshal(params, &in) == nil {
+			s.withdrawAsk(string(in.RequestID), reasonWithdrawn)
+		}
+		return
+	case "skills/changed":
+		c.forgetSkills()
+		return
+	}
+	c.mu.Lock()
+	t, ours := c.turn, at.ThreadID == "" || at.ThreadID == c.threadID
+	model := c.config.Model
+	c.mu.Unlock()
+	if !ours {
+		return
+	}
+	if t == nil {
+		if method == "item/completed" { // of a command that outlived its turn
+			c.rows.convert(method, params, &at, model)
+		}
+		return
+	}
+	switch method {
+	case "turn/started":
+		c.mu.Lock()
+		t.take(at.TurnID)
+		c.mu.Unlock()
+	case "turn/completed":
+		c.turnCompleted(t, &at)
+	case "error":
+		c.turnFailed(t, &at, params)
+	default:
+		c.rows.convert(method, params, &at, model)
+		if c.rows.said() {
+			c.mu.Lock()
+			t.said = true
+			c.mu.Unlock()
+		}
+	}
+}
+
+// isOf says whether a terminal event belongs to the turn: one that Codex has
+// interrupted may end late, and must not end the next.
+func (c *conversation) isOf(t *turn, at *scope) (interrupted, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return t.interrupted, t.id == at.TurnID
+}
+
+func (c *conversation) turnCompleted(t *turn, at *scope) {
+	interrupted, ok := c.isOf(t, at)
+	if !ok {
+		return
+	}
+	switch at.Turn.Status {
+	case "interrupted", "cancelled", "canceled":
+		c.rows.close("Interrupted")
+		t.end(agent.ErrInterrupted)
+	case "failed", "error":
+		c.rows.close("Failed")
+		failure := at.Turn.Error
+		if failure == nil {
+			failure = &turnError{}
+		}
+		t.end(failure)
+	default:
+		c.rows.close("")
+		if interrupted {
+			t.end(agent.ErrInterrupted)
+		} else {
+			t.end(nil)
+		}
+	}
+}
+
+// turnFailed notes an error that Codex gives up on. The end of the turn usually
+// follows and says the same.
+func (c *conversation) turnFailed(t *turn, at *scope, params json.RawMessage) {
+	var in struct {
+		Error     turnError `json:"error"`
+		WillRetry bool      `json:"willRetry"`
+	}
+	if json.Unmarshal(params, &in) != nil || in.WillRetry {
+		return
+	}
+	if _, ok := c.isOf(t, at); ok {
+		c.log.Debug("codex failed in its turn", "kind", in.Error.kind())
+	}
+}
+
+// turnError is why Codex could not finish a turn.
+type turnError struct {
+	Message string          `json:"message"`
+	Info    json.RawMessage `json:"codexErrorInfo"`
+	Details string          `json:"additionalDetails"`
+}
+
+func (e *turnError) Error() string {
+	if e.Message == "" {
+		return "Codex did not say why"
+	}
+	return e.Message
+}
+
+// kind is Codex's word for the error: a bare one, or the key of an object.
+func (e *turnError) kind() string {
+	var word string
+	if json.Unmarshal(e.Info, &word) == nil {
+		return word
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal(e.Info, &object) != nil {
+		return ""
+	}
+	for key := range object {
+		return key
+	}
+	return ""
+}
+
+// status is the HTTP status that the error comes from, or 0.
+func (e *turnError) status() int {
+	var object map[string]struct {
+		Status int `json:"httpStatusCode"`
+	}
+	_ = json.Unmarshal(e.Info, &object) // another kind has no status
+	for _, of := range object {
+		return of.Status
+	}
+	return 0
+}
+
+func asTurnError(err error) *turnError {
+	var failed *turnError
+	errors.As(err, &failed)
+	return failed
+}

@@ -1,0 +1,82 @@
+package codex
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"hapi/internal/agent"
+)
+
+const (
+	// capacityTries is how often a message is given again to a model that has no
+	// room for more requests.
+	capacityTries = 3
+	// compactionTries is how often a conversation is compacted for one message.
+	compactionTries = 1
+	// compactWithin is how long that may take.
+	compactWithin = 10 * time.Minute
+)
+
+// recovering runs a turn, and again where that can help: the conversation is the
+// same, and so is the message.
+func (c *conversation) recovering(ctx context.Context, attempt func() error) error {
+	capacity, compactions := 0, 0
+	for {
+		err := attempt()
+		failed := asTurnError(err)
+		switch {
+		case failed == nil:
+			return err
+		case failed.atCapacity() && capacity < capacityTries:
+			capacity++
+			c.notice(fmt.Sprintf("Task failed: %s; retrying same conversation (%d/%d)", failed.Error(), capacity, capacityTries))
+		case failed.outOfRoom() && compactions < compactionTries:
+			compactions++
+			c.notice(fmt.Sprintf("Task failed: %s; compacting, then retrying same conversation (%d/%d)", failed.Error(), compactions, compactionTries))
+			if err := c.makeRoom(ctx); err != nil {
+				return err
+			}
+		default:
+			return explained(err)
+		}
+	}
+}
+
+func (c *conversation) makeRoom(ctx context.Context) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, compactWithin, errors.New("codex did not compact the conversation in time"))
+	defer cancel()
+	return c.runCompaction(ctx)
+}
+
+// atCapacity says that the model is busy; outOfRoom that the conversation is too
+// long. Codex's own word decides, its text only where there is none.
+func (e *turnError) atCapacity() bool {
+	switch kind := e.kind(); kind {
+	case "serverOverloaded", "policyCapacityUnavailable":
+		return true
+	case "", "other":
+		return strings.Contains(strings.ToLower(e.Message), "at capacity")
+	default:
+		return false
+	}
+}
+
+func (e *turnError) outOfRoom() bool {
+	switch kind := e.kind(); kind {
+	case "contextWindowExceeded":
+		return true
+	case "", "other":
+		text := strings.ToLower(e.Message)
+		return strings.Contains(text, "context window") || strings.Contains(text, "ran out of room")
+	default:
+		return false
+	}
+}
+
+// notice tells people something as an event of the conversation.
+func (c *conversation) notice(text string) {
+	c.host.Emit(agent.Event(map[string]any{"type": "message", "message": text}))
+}
