@@ -39,6 +39,9 @@ var floors = map[string]int{
 	"internal/hub":           5,
 	"internal/session":       5,
 	"cmd/hapi":               6,
+
+	"internal/hub/scratchlist": 2,
+
 	// For tests.
 	"internal/hub/apitest": 1,
 	"internal/modeltest":   1,

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"hapi/internal/wire"
 )
 
 // Source says where a value came from.
@@ -40,8 +42,10 @@ type Hub struct {
 	Token                 Value // secret
 	WeakToken             bool
 	DBPath                string
+	Dir                   string // the data directory
 	JWTSecret             []byte // secret
 	OwnerID               int64
+	ScratchlistLimits     wire.ScratchlistLimits
 	// Persisted names the settings that were taken over from the environment.
 	Persisted []string
 }
@@ -55,7 +59,7 @@ type HubFlags struct{ Host, Port string }
 // Hub makes the configuration of a hub, and on the first run its secrets. What
 // the environment says and the settings do not is kept for the next run.
 func (h *Home) Hub(ctx context.Context, flags HubFlags) (*Hub, error) {
-	c := &Hub{}
+	c := &Hub{Dir: h.Dir}
 	err := h.update(ctx, func(s settings) (bool, error) {
 		l := loader{env: h.env, settings: s}
 		l.hub(c, flags)
@@ -144,6 +148,7 @@ func (l *loader) hub(c *Hub, flags HubFlags) {
 	}
 	l.keep("publicUrl", c.PublicURL.From, c.PublicURL.Text)
 	l.origins(c)
+	c.ScratchlistLimits = l.scratchlist()
 	l.token(c)
 	l.database(c)
 }

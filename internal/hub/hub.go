@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -25,6 +26,7 @@ import (
 	"hapi/internal/hub/machines"
 	"hapi/internal/hub/messages"
 	"hapi/internal/hub/rpc"
+	"hapi/internal/hub/scratchlist"
 	"hapi/internal/hub/sessions"
 	"hapi/internal/hub/store"
 	"hapi/internal/hub/webui"
@@ -62,6 +64,8 @@ type Hub struct {
 	api       *api.API
 	handler   http.Handler
 	ready     atomic.Bool
+
+	notes *scratchlist.Service
 }
 
 // Open opens the hub's database and puts everything in place. Nothing runs
@@ -102,6 +106,9 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 	calls := rpc.New(rpc.Options{})
 	h.machines = machines.New(st, machines.Options{Logger: h.log, Live: bus.PublishLive, Calls: calls})
 	h.lifecycle = lifecycle.New(h.sessions, h.machines, st, calls, lifecycle.Options{Logger: h.log})
+	h.notes = scratchlist.New(st, h.sessions, scratchlist.Options{
+		Dir: filepath.Join(c.Dir, "scratchlist-attachments"), Limits: c.ScratchlistLimits, Logger: h.log,
+	})
 	h.io = socketio.NewServer(socketio.ServerOptions{
 		AllowOrigin: origins.Allows, AllowAnyOrigin: origins.Any(), Logger: h.log,
 	})
@@ -113,6 +120,7 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 	h.messages.DeliverTo(processes)
 	h.api = api.New(api.Deps{
 		Auth: keys, OwnerID: c.OwnerID, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, RPC: calls,
+		Notes:     h.notes,
 		Lifecycle: h.lifecycle, Bus: bus, Changes: st, Origins: origins, WebUI: app, Ready: h.ready.Load, Logger: h.log,
 	})
 	h.handler = h.route(origins.CORS(h.api.Recovering(processes.Handler())))
@@ -162,6 +170,7 @@ func (h *Hub) run(ctx context.Context, listener net.Listener, ready func()) erro
 	group.Go(func() error { return h.sessions.Run(running) })
 	group.Go(func() error { return h.messages.Run(running) })
 	group.Go(func() error { return h.machines.Run(running) })
+	group.Go(func() error { return h.notes.Run(running) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)

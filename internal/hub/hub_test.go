@@ -30,18 +30,19 @@ const baseToken = "test-base-token-0123456789"
 
 // testHub is a hub in this process, with its data in the test's directory.
 type testHub struct {
-	t    *testing.T
-	hub  *hub.Hub
-	dir  string
-	url  string
-	stop func()
-	http *http.Client // holds traffic against the contract
-	jwt  string
+	t      *testing.T
+	hub    *hub.Hub
+	change func(*hubConfig) // of the configuration; may be nil
+	dir    string
+	url    string
+	stop   func()
+	http   *http.Client // holds traffic against the contract
+	jwt    string
 }
 
 func config(dir string) *home.Hub {
 	return &home.Hub{
-		Token: home.Value{Text: baseToken}, DBPath: filepath.Join(dir, "hapi.db"), JWTSecret: bytes.Repeat([]byte("k"), 32),
+		Token: home.Value{Text: baseToken}, Dir: dir, DBPath: filepath.Join(dir, "hapi.db"), JWTSecret: bytes.Repeat([]byte("k"), 32),
 		OwnerID: 7, CORSOrigins: []string{"http://localhost:3006"},
 	}
 }
@@ -61,7 +62,11 @@ func (h *testHub) start(address string) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	running, err := hub.Open(h.t.Context(), config(h.dir), hub.Options{Logger: failOnError(h.t)})
+	c := config(h.dir)
+	if h.change != nil {
+		h.change(c)
+	}
+	running, err := hub.Open(h.t.Context(), c, hub.Options{Logger: failOnError(h.t)})
 	if err != nil {
 		h.t.Fatal(err)
 	}
@@ -83,6 +88,17 @@ func (h *testHub) start(address string) {
 			h.t.Errorf("%d handlers panicked", n)
 		}
 	})
+}
+
+// hubConfig is what a test may say of a hub.
+type hubConfig = home.Hub
+
+// restartWith restarts the hub with another configuration.
+func (h *testHub) restartWith(change func(*hubConfig)) {
+	h.t.Helper()
+	h.stop()
+	h.change = change
+	h.start(strings.TrimPrefix(h.url, "http://"))
 }
 
 // restart stops the hub in order and starts it at the same address.

@@ -16,6 +16,7 @@ import (
 	"hapi/internal/hub/auth"
 	"hapi/internal/hub/events"
 	"hapi/internal/hub/messages"
+	"hapi/internal/hub/scratchlist"
 	"hapi/internal/hub/sessions"
 	"hapi/internal/hub/store"
 	"hapi/internal/wire"
@@ -34,6 +35,9 @@ type Deps struct {
 	Changes   Changes
 	Origins   Origins
 	WebUI     http.Handler // everything outside the hub's own paths
+
+	Notes *scratchlist.Service
+
 	// Ready says whether the services take calls; before and after, routes
 	// that need them answer 503.
 	Ready  func() bool
@@ -56,6 +60,8 @@ type API struct {
 	ready     func() bool
 	log       *slog.Logger
 
+	notes *scratchlist.Service
+
 	watchers watchers
 	uploads  chan struct{} // one token for each upload being relayed
 	panics   atomic.Int64
@@ -69,6 +75,7 @@ func New(d Deps) *API {
 	a := &API{
 		auth: d.Auth, ownerID: d.OwnerID, sessions: d.Sessions, messages: d.Messages, machines: d.Machines, lifecycle: d.Lifecycle,
 		rpc: d.RPC, bus: d.Bus, changes: d.Changes, origins: d.Origins, webUI: d.WebUI, ready: d.Ready, log: d.Logger,
+		notes:   d.Notes,
 		uploads: make(chan struct{}, maxUploads),
 	}
 	a.closing, a.close = context.WithCancel(context.Background())
@@ -137,6 +144,7 @@ func (a *API) routes() http.Handler {
 	a.machineRoutes(known)
 	a.workspaceRoutes(known)
 	a.catalogRoutes(known)
+	a.scratchlistRoutes(known)
 	a.handle(known, "GET /api/sessions/{id}/generated-images/{imageId}", a.generatedImage)
 	a.handle(known, "POST /api/visibility", a.setVisibility)
 	a.handle(known, "GET /api/events", a.events)

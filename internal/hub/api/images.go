@@ -45,7 +45,7 @@ func (a *API) generatedImage(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	cacheForever(w, etag)
-	serveFile(w, r, file.Name, file.Type, content)
+	serveFile(w, r, file.Name, file.Type, disposition(file.Type), content)
 	return nil
 }
 
@@ -102,13 +102,13 @@ func cacheForever(w http.ResponseWriter, etag string) {
 
 // serveFile answers a file that somebody else made. Browsers must neither guess
 // its type nor run what is in it: it comes from the hub's own origin.
-func serveFile(w http.ResponseWriter, r *http.Request, name, contentType string, content []byte) {
+func serveFile(w http.ResponseWriter, r *http.Request, name, contentType, disposition string, content []byte) {
 	if _, _, err := mime.ParseMediaType(contentType); err != nil {
 		contentType = ""
 	}
 	h := w.Header()
 	h.Set("Content-Type", cmp.Or(contentType, "application/octet-stream"))
-	h.Set("Content-Disposition", disposition(contentType)+`; filename="`+encodeComponent(name)+`"`)
+	h.Set("Content-Disposition", disposition+`; filename="`+encodeComponent(name)+`"`)
 	h.Set("Content-Length", strconv.Itoa(len(content)))
 	h.Set("X-Content-Type-Options", "nosniff")
 	h.Set("Content-Security-Policy", "sandbox; default-src 'none'; style-src 'unsafe-inline'")
@@ -120,9 +120,12 @@ func serveFile(w http.ResponseWriter, r *http.Request, name, contentType string,
 
 // disposition lets a browser show media, and what has no type; all else is saved.
 func disposition(contentType string) string {
+	if _, _, err := mime.ParseMediaType(contentType); err != nil {
+		return "inline"
+	}
 	kind, _, _ := strings.Cut(contentType, "/")
 	switch kind {
-	case "", "image", "video", "audio":
+	case "image", "video", "audio":
 		return "inline"
 	}
 	return "attachment"

@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"hapi/internal/hub/events"
+	"hapi/internal/hub/scratchlist"
 	"hapi/internal/hub/store"
 	"hapi/internal/wire"
 )
@@ -69,6 +70,13 @@ func (a *API) presentState(f events.Filter, c *store.Changes) ([]wire.Event, err
 	list = append(list, machines...)
 	for i := range c.Messages {
 		list = append(list, messageEvents(f.Namespace, &c.Messages[i])...)
+	}
+	for _, n := range c.Notes {
+		event, err := scratchlist.Changed(f.Namespace, n.Session, n.At)
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, event)
 	}
 	states, err := a.sessionEvents(f, c.Sessions)
 	return append(list, states...), err

@@ -22,12 +22,11 @@ func (a *API) upload(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	select {
-	case a.uploads <- struct{}{}:
-		defer func() { <-a.uploads }()
-	case <-r.Context().Done():
-		return r.Context().Err()
+	release, err := a.uploading(r)
+	if err != nil {
+		return err
 	}
+	defer release()
 	in, err := decodeUpload(r)
 	if err != nil {
 		return bare(err)
@@ -38,6 +37,16 @@ func (a *API) upload(w http.ResponseWriter, r *http.Request) error {
 	}
 	in.SessionID = s.ID
 	return a.passThrough(w, r, string(s.ID), wire.MethodUploadFile, in, http.StatusInternalServerError)
+}
+
+// uploading waits until another upload may be held in memory.
+func (a *API) uploading(r *http.Request) (release func(), err error) {
+	select {
+	case a.uploads <- struct{}{}:
+		return func() { <-a.uploads }, nil
+	case <-r.Context().Done():
+		return nil, r.Context().Err()
+	}
 }
 
 // deleteUpload serves POST /api/sessions/{id}/upload/delete.

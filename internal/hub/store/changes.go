@@ -38,6 +38,7 @@ type Changes struct {
 	Messages []ChangedMessage
 	Removed  []wire.SessionID
 	Deleted  []DeletedMessage
+	Notes    []ChangedNotes
 	// TooMany says that there is more than the bound; the lists are then incomplete.
 	TooMany bool
 }
@@ -99,6 +100,9 @@ func (s *Store) ChangesSince(ctx context.Context, q Querier, scope ChangeScope, 
 	}); err != nil {
 		return c, fmt.Errorf("list changed messages: %w", err)
 	}
+	if c.Notes, err = s.notesSince(ctx, q, scope, since, all); err != nil {
+		return c, err
+	}
 	if err := s.readTombstones(ctx, q, scope, since, all, &c); err != nil {
 		return c, err
 	}
@@ -126,7 +130,7 @@ func (s *Store) readTombstones(ctx context.Context, q Querier, scope ChangeScope
 }
 
 func (c *Changes) tooMany() bool {
-	rows := len(c.Sessions) + len(c.Machines) + len(c.Messages) + len(c.Removed) + len(c.Deleted)
+	rows := len(c.Sessions) + len(c.Machines) + len(c.Messages) + len(c.Removed) + len(c.Deleted) + len(c.Notes)
 	bytes := 0
 	for i := range c.Messages {
 		bytes += len(c.Messages[i].Content)
