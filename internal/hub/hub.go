@@ -50,6 +50,8 @@ type Options struct {
 	Logger *slog.Logger
 	// WebApp is the built web app; nil is the one in the binary.
 	WebApp fs.FS
+	// Waits replace how long processes may take to come and go.
+	Waits lifecycle.Waits
 }
 
 // Hub is one running hub.
@@ -105,7 +107,6 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 	h.messages = messages.New(st, h.sessions, messages.Options{Logger: h.log, Live: bus.PublishLive})
 	calls := rpc.New(rpc.Options{})
 	h.machines = machines.New(st, machines.Options{Logger: h.log, Live: bus.PublishLive, Calls: calls})
-	h.lifecycle = lifecycle.New(h.sessions, h.machines, st, calls, lifecycle.Options{Logger: h.log})
 	h.notes = scratchlist.New(st, h.sessions, scratchlist.Options{
 		Dir: filepath.Join(c.Dir, "scratchlist-attachments"), Limits: c.ScratchlistLimits, Logger: h.log,
 	})
@@ -113,8 +114,9 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 		AllowOrigin: origins.Allows, AllowAnyOrigin: origins.Any(), Logger: h.log,
 	})
 	keys := auth.New(auth.Keys{Token: c.Token.Text, JWTSecret: c.JWTSecret, OwnerID: c.OwnerID}, auth.Options{})
+	h.lifecycle = lifecycle.New(h.sessions, h.machines, st, calls, lifecycle.Options{Logger: h.log, Waits: o.Waits})
 	processes := cliplane.New(cliplane.Deps{
-		Auth: keys, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, RPC: calls, IO: h.io,
+		Auth: keys, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, Lifecycle: h.lifecycle, RPC: calls, IO: h.io,
 		Ready: h.ready.Load, Logger: h.log,
 	})
 	h.messages.DeliverTo(processes)

@@ -22,6 +22,7 @@ import (
 	"hapi/internal/home"
 	"hapi/internal/hub"
 	"hapi/internal/hub/apitest"
+	"hapi/internal/hub/lifecycle"
 	"hapi/internal/hubclient"
 	"hapi/internal/wire"
 )
@@ -38,6 +39,7 @@ type testHub struct {
 	stop   func()
 	http   *http.Client // holds traffic against the contract
 	jwt    string
+	waits  lifecycle.Waits
 }
 
 func config(dir string) *home.Hub {
@@ -66,7 +68,7 @@ func (h *testHub) start(address string) {
 	if h.change != nil {
 		h.change(c)
 	}
-	running, err := hub.Open(h.t.Context(), c, hub.Options{Logger: failOnError(h.t)})
+	running, err := hub.Open(h.t.Context(), c, hub.Options{Logger: failOnError(h.t), Waits: h.waits})
 	if err != nil {
 		h.t.Fatal(err)
 	}

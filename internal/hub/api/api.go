@@ -15,6 +15,7 @@ import (
 	"hapi/internal/hub/answer"
 	"hapi/internal/hub/auth"
 	"hapi/internal/hub/events"
+	"hapi/internal/hub/lifecycle"
 	"hapi/internal/hub/messages"
 	"hapi/internal/hub/scratchlist"
 	"hapi/internal/hub/sessions"
@@ -122,6 +123,10 @@ func (a *API) routes() http.Handler {
 	a.handle(known, "POST /api/sessions/{id}/abort", a.abort)
 	a.handle(known, "POST /api/sessions/{id}/switch", a.switchMode)
 	a.handle(known, "PATCH /api/sessions/{id}", a.renameSession)
+	a.handle(known, "DELETE /api/sessions/{id}", a.deleteSession)
+	a.handle(known, "POST /api/sessions/{id}/archive", a.archiveSession)
+	a.handle(known, "POST /api/sessions/{id}/resume", a.resumeSession)
+	a.handle(known, "POST /api/sessions/{id}/reopen", a.reopenSession)
 	a.handle(known, "PATCH /api/sessions/{id}/summary", a.setSummary)
 	a.handle(known, "PUT /api/sessions/{id}/pin", a.pinSession)
 	a.handle(known, "POST /api/sessions/{id}/permission-mode", a.setPermissionMode)
@@ -194,11 +199,16 @@ type Sessions interface {
 	Rename(ctx context.Context, ns wire.Namespace, id wire.SessionID, name string) error
 	SetSummary(ctx context.Context, ns wire.Namespace, id wire.SessionID, text string) error
 	Pin(ctx context.Context, ns wire.Namespace, id wire.SessionID, pin string) error
+	Delete(ctx context.Context, ns wire.Namespace, id wire.SessionID) error
 }
 
 // Lifecycle is what the plane asks of a session as a whole.
 type Lifecycle interface {
 	Configure(ctx context.Context, w *wire.Session, change wire.SessionConfig) error
+	Archive(ctx context.Context, w *wire.Session) (already bool, err error)
+	Get(ns wire.Namespace, id wire.SessionID) (wire.Session, error)
+	Resume(ctx context.Context, ns wire.Namespace, id wire.SessionID, mode wire.PermissionMode) (wire.SessionID, error)
+	Reopen(ctx context.Context, ns wire.Namespace, id wire.SessionID) (lifecycle.Reopened, error)
 }
 
 // Machines is what the plane asks about machines.

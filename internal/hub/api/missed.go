@@ -60,6 +60,9 @@ func (a *API) presentState(f events.Filter, c *store.Changes) ([]wire.Event, err
 	for _, id := range c.Removed {
 		list = append(list, wire.SessionEvent(wire.SessionRemoved, f.Namespace, id))
 	}
+	for _, id := range c.Rewritten {
+		list = append(list, wire.SessionEvent(wire.MessagesInvalidated, f.Namespace, id))
+	}
 	for _, m := range c.Deleted {
 		list = append(list, wire.CancelledEvent(f.Namespace, m.Session, string(m.ID), m.LocalID))
 	}

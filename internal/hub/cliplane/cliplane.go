@@ -12,6 +12,7 @@ import (
 	"sync"
 
 	"hapi/internal/hub/auth"
+	"hapi/internal/hub/lifecycle"
 	"hapi/internal/hub/machines"
 	"hapi/internal/hub/messages"
 	"hapi/internal/hub/rpc"
@@ -22,12 +23,13 @@ import (
 
 // Deps are the services behind the plane; all are required.
 type Deps struct {
-	Auth     *auth.Auth
-	Sessions *sessions.Service
-	Messages *messages.Service
-	Machines *machines.Service
-	RPC      *rpc.Registry
-	IO       *socketio.Server
+	Auth      *auth.Auth
+	Sessions  *sessions.Service
+	Messages  *messages.Service
+	Machines  *machines.Service
+	Lifecycle *lifecycle.Service
+	RPC       *rpc.Registry
+	IO        *socketio.Server
 	// Ready says whether the services take calls. Before and after, REST answers
 	// 503 and sockets are closed, so that their clients try again.
 	Ready  func() bool
@@ -36,20 +38,21 @@ type Deps struct {
 
 // Plane serves session processes and runners.
 type Plane struct {
-	auth     *auth.Auth
-	sessions *sessions.Service
-	messages *messages.Service
-	machines *machines.Service
-	rpc      *rpc.Registry
-	ready    func() bool
-	log      *slog.Logger
-	cli      *socketio.Namespace
+	auth      *auth.Auth
+	sessions  *sessions.Service
+	messages  *messages.Service
+	machines  *machines.Service
+	lifecycle *lifecycle.Service
+	rpc       *rpc.Registry
+	ready     func() bool
+	log       *slog.Logger
+	cli       *socketio.Namespace
 }
 
 // New makes the plane and declares its namespaces.
 func New(d Deps) *Plane {
 	p := &Plane{
-		auth: d.Auth, sessions: d.Sessions, messages: d.Messages, machines: d.Machines, rpc: d.RPC,
+		auth: d.Auth, sessions: d.Sessions, messages: d.Messages, machines: d.Machines, lifecycle: d.Lifecycle, rpc: d.RPC,
 		ready: d.Ready, log: d.Logger, cli: d.IO.Namespace("/cli"),
 	}
 	d.IO.Namespace("/") // exists, and does nothing
@@ -60,6 +63,7 @@ func New(d Deps) *Plane {
 		wire.EventUpdateMetadata:        p.updateMetadata,
 		wire.EventUpdateState:           p.updateState,
 		wire.EventSessionAlive:          p.sessionAlive,
+		wire.EventSessionReady:          p.sessionReady,
 		wire.EventSessionEnd:            p.sessionEnd,
 		wire.EventMessagesConsumed:      p.messagesConsumed,
 		wire.EventMessagesSteerState:    p.messagesSteerState,

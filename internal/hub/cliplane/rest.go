@@ -33,6 +33,9 @@ func (p *Plane) Handler() http.Handler {
 	p.handle(mux, "POST /cli/sessions", p.createSession)
 	p.handle(mux, "GET /cli/sessions/{id}", p.getSession)
 	p.handle(mux, "GET /cli/sessions/{id}/messages", p.backfill)
+	p.handle(mux, "GET /cli/sessions/resumable", p.resumable)
+	p.handle(mux, "GET /cli/sessions/{id}/resume-target", p.resumeTarget)
+	p.handle(mux, "POST /cli/sessions/{id}/handoff-local", p.handOff)
 	p.handle(mux, "POST /cli/machines", p.createMachine)
 	p.handle(mux, "GET /cli/machines/{id}", p.getMachine)
 	mux.HandleFunc("/", answer.NotFound)
@@ -125,8 +128,26 @@ func (p *Plane) createSession(r *http.Request) (any, error) {
 }
 
 func (p *Plane) getSession(r *http.Request) (any, error) {
-	s, err := p.sessions.Get(namespaceOf(r), wire.SessionID(r.PathValue("id")))
+	ns := namespaceOf(r)
+	s, err := p.sessions.Get(ns, p.sessions.Resolve(ns, wire.SessionID(r.PathValue("id"))))
 	return wire.CLISession{Session: s}, err
+}
+
+// resumable serves GET /cli/sessions/resumable: what can go on in a terminal.
+func (p *Plane) resumable(r *http.Request) (any, error) {
+	list, err := p.lifecycle.Resumables(r.Context(), namespaceOf(r), wire.MachineID(r.URL.Query().Get("machineId")))
+	return map[string][]wire.ResumableSession{"sessions": list}, err
+}
+
+// resumeTarget serves GET /cli/sessions/{id}/resume-target.
+func (p *Plane) resumeTarget(r *http.Request) (any, error) {
+	target, err := p.lifecycle.ResumeTarget(r.Context(), namespaceOf(r), wire.SessionID(r.PathValue("id")))
+	return map[string]wire.LocalResumeTarget{"target": target}, err
+}
+
+// handOff serves POST /cli/sessions/{id}/handoff-local.
+func (p *Plane) handOff(r *http.Request) (any, error) {
+	return answer.OK, p.lifecycle.HandOff(r.Context(), namespaceOf(r), wire.SessionID(r.PathValue("id")))
 }
 
 // backfillMost is how many rows one answer has at most, and without a limit.

@@ -148,6 +148,18 @@ func readAlive(raw json.RawMessage) (a wire.SessionAlive) {
 	return a
 }
 
+// sessionReady takes word that an agent has loaded its conversation.
+func (p *Plane) sessionReady(c *peer, raw json.RawMessage, ack socketio.Ack) {
+	var in wire.SessionReady
+	f := readFields(raw)
+	f.read("sid", &in.SID)
+	f.read("time", &in.Time)
+	if in.SID == "" || in.Time == nil {
+		return
+	}
+	p.answerFor(c, in.SID, p.sessions.Ready(c.ns, in.SID), ack)
+}
+
 func (p *Plane) sessionEnd(c *peer, raw json.RawMessage, ack socketio.Ack) {
 	var end wire.SessionEnd
 	f := readFields(raw)

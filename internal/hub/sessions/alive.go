@@ -49,6 +49,9 @@ func (s *Service) beat(ns wire.Namespace, a *wire.SessionAlive, now time.Time) (
 	l.config.strip(a, wire.At(now))
 	changed := l.think(a.Thinking != nil && *a.Thinking, now)
 	changed = l.adoptModes(e.view.flavor(), a) || changed
+	if changed {
+		e.notify()
+	}
 	out := beatOutcome{durable: !e.row.Active || storedFieldsDiffer(e, a) || now.Sub(l.activeAsOfDB.Time()) > patchEvery}
 	out.tell = changed || now.Sub(l.lastPatch) > patchEvery
 	if out.tell && !out.durable {

@@ -49,6 +49,19 @@ func (s *Service) SetSummary(ctx context.Context, ns wire.Namespace, id wire.Ses
 	return s.editShown(ctx, ns, id, func(m map[string]json.RawMessage) { m["summary"] = summary })
 }
 
+// SetMetadata writes keys of the session's metadata; nil removes one.
+func (s *Service) SetMetadata(ctx context.Context, ns wire.Namespace, id wire.SessionID, values map[string]json.RawMessage) error {
+	return s.editShown(ctx, ns, id, func(m map[string]json.RawMessage) {
+		for key, value := range values {
+			if value == nil {
+				delete(m, key)
+			} else {
+				m[key] = value
+			}
+		}
+	})
+}
+
 // Pins of a session.
 const (
 	PinNone    = "none"

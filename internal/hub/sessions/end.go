@@ -16,17 +16,31 @@ func (s *Service) End(ctx context.Context, ns wire.Namespace, end wire.SessionEn
 	if err := s.Access(ns, end.SID); err != nil {
 		return err
 	}
-	j := s.deactivate(ctx, end.SID, func(*store.Session) bool { return true })
+	j := s.endJob(ctx, ns, end.SID, knownReason(end.Reason))
+	j.Done = done
+	return s.store.Submit(ctx, j)
+}
+
+// Conclude is End by the hub itself: the session's process is not heard of any
+// more, whatever it was doing. It returns when that is durable.
+func (s *Service) Conclude(ctx context.Context, ns wire.Namespace, id wire.SessionID) error {
+	if err := s.Access(ns, id); err != nil {
+		return err
+	}
+	return s.store.WriteJob(ctx, s.endJob(ctx, ns, id, ""))
+}
+
+func (s *Service) endJob(ctx context.Context, ns wire.Namespace, id wire.SessionID, reason string) store.Job {
+	j := s.deactivate(ctx, id, func(*store.Session) bool { return true })
 	do := j.Do
 	j.Do = func(tx *store.Tx) error {
 		if err := do(tx); err != nil {
 			return err
 		}
-		tx.Announce(wire.EndedEvent(ns, end.SID, knownReason(end.Reason)))
+		tx.Announce(wire.EndedEvent(ns, id, reason))
 		return nil
 	}
-	j.Done = done
-	return s.store.Submit(ctx, j)
+	return j
 }
 
 func knownReason(reason string) string {
@@ -123,7 +137,8 @@ func (s *Service) calm(id wire.SessionID) {
 	if e := s.all[id]; e != nil {
 		l := &e.live
 		l.thinking, l.turnStartedAt, l.backgroundTasks = false, nil, 0
-		l.graceUntil, l.promptWaits = time.Time{}, false
+		l.graceUntil, l.promptWaits, l.ready = time.Time{}, false, false
+		e.notify()
 	}
 }
 

@@ -47,8 +47,11 @@ type Service struct {
 	log   *slog.Logger
 	tell  func(...wire.Event)
 
-	mu  sync.RWMutex
-	all map[wire.SessionID]*entry
+	mu      sync.RWMutex
+	all     map[wire.SessionID]*entry
+	aliases map[wire.SessionID]store.Alias // former ids
+	// appeared is closed, and replaced, when a session is added.
+	appeared chan struct{}
 }
 
 // entry is one session: what is committed, how that is shown, and what only
@@ -58,6 +61,8 @@ type entry struct {
 	shown wire.Session // row as peers see it, without what is live
 	view  MetadataView // of shown
 	live  live
+
+	changed chan struct{} // closed at the next change; nil while nobody waits
 }
 
 type live struct {
@@ -70,6 +75,7 @@ type live struct {
 	collaborationMode string
 	copilotAgentMode  string
 	config            configGuard
+	ready             bool // its agent said that it takes prompts
 
 	graceUntil   time.Time // thinking is held until then
 	promptWaits  bool      // a prompt was accepted and not taken
@@ -79,7 +85,7 @@ type live struct {
 
 // New makes a Service. Load comes before anything else.
 func New(st *store.Store, o Options) *Service {
-	s := &Service{store: st, now: o.Now, newID: o.NewID, log: o.Logger, tell: o.Live, all: map[wire.SessionID]*entry{}}
+	s := &Service{store: st, now: o.Now, newID: o.NewID, log: o.Logger, tell: o.Live, all: map[wire.SessionID]*entry{}, aliases: map[wire.SessionID]store.Alias{}, appeared: make(chan struct{})}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -105,8 +111,15 @@ func (s *Service) Load(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load sessions: %w", err)
 	}
+	aliases, err := s.store.Aliases(ctx, s.store.Reader())
+	if err != nil {
+		return fmt.Errorf("load aliases: %w", err)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	for _, a := range aliases {
+		s.aliases[a.ID] = a
+	}
 	for _, row := range rows {
 		s.applyLocked(row)
 	}
@@ -153,6 +166,19 @@ func (s *Service) IsActive(id wire.SessionID) bool {
 	return e != nil && e.row.Active
 }
 
+// All lists the namespace's sessions.
+func (s *Service) All(ns wire.Namespace) []wire.Session {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var out []wire.Session
+	for _, e := range s.all {
+		if e.row.Namespace == ns {
+			out = append(out, e.show())
+		}
+	}
+	return out
+}
+
 // ActiveSessions lists the namespace's sessions that were heard of lately.
 func (s *Service) ActiveSessions(ns wire.Namespace) []wire.Session {
 	s.mu.RLock()
@@ -189,11 +215,14 @@ func (s *Service) applyLocked(row store.Session) {
 	if e == nil {
 		e = &entry{live: live{activeAt: row.ActiveAt}}
 		s.all[row.ID] = e
+		close(s.appeared)
+		s.appeared = make(chan struct{})
 	}
 	e.row = row
 	e.shown, e.view = present(&row)
 	e.live.activeAt = max(e.live.activeAt, row.ActiveAt)
 	e.live.activeAsOfDB = row.ActiveAt
+	e.notify()
 }
 
 // show is the session with what is live. The caller holds mu.
@@ -297,6 +326,9 @@ type MetadataView struct {
 	HapiMcpURL              string              `json:"hapiMcpUrl"`
 	PreferredPermissionMode wire.PermissionMode `json:"preferredPermissionMode"`
 	PreferredCopilotMode    string              `json:"preferredCopilotAgentMode"`
+	SupersededBy            wire.SessionID      `json:"supersededBySessionId"`
+	StartingMode            *string             `json:"startingMode"`
+	CursorProtocol          string              `json:"cursorSessionProtocol"`
 }
 
 // Metadata reads a session's shown metadata; null gives the zero view.
@@ -306,6 +338,13 @@ func Metadata(w *wire.Session) MetadataView {
 		_ = json.Unmarshal(w.Metadata, &v) // shown metadata has been validated field by field
 	}
 	return v
+}
+
+// Host is the host name in a session's or a machine's metadata.
+func Host(metadata json.RawMessage) string {
+	var m struct{ Host string }
+	_ = json.Unmarshal(metadata, &m) // unreadable metadata names no host
+	return m.Host
 }
 
 // Flavor is the session's agent; Claude when it does not say.

@@ -107,6 +107,12 @@ var nativeIDOrder = []wire.Flavor{
 	wire.FlavorAgy, wire.FlavorCursor, wire.FlavorKimi, wire.FlavorCopilot,
 }
 
+// NativeID is the agent's own id of the session's conversation, or "".
+func NativeID(w *wire.Session) string {
+	flavor := Flavor(w)
+	return agentSessionID(w, &flavor)
+}
+
 func agentSessionID(w *wire.Session, flavor *wire.Flavor) string {
 	var m map[string]json.RawMessage
 	if json.Unmarshal(w.Metadata, &m) != nil {

@@ -10,6 +10,7 @@ import (
 const (
 	tombSession = "session"
 	tombMessage = "message"
+	tombHistory = "history" // nothing of it is known any more: load it anew
 )
 
 type tombstone struct {
@@ -33,12 +34,13 @@ func (tx *Tx) bury(ctx context.Context, t tombstone) error {
 // Changes is what a client that saw everything up to a change number has
 // missed, as the present state of the rows concerned.
 type Changes struct {
-	Sessions []wire.SessionID // changed or made; some may be gone by now
-	Machines []wire.MachineID
-	Messages []ChangedMessage
-	Removed  []wire.SessionID
-	Deleted  []DeletedMessage
-	Notes    []ChangedNotes
+	Sessions  []wire.SessionID // changed or made; some may be gone by now
+	Machines  []wire.MachineID
+	Messages  []ChangedMessage
+	Removed   []wire.SessionID
+	Deleted   []DeletedMessage
+	Notes     []ChangedNotes
+	Rewritten []wire.SessionID // their history changed as a whole
 	// TooMany says that there is more than the bound; the lists are then incomplete.
 	TooMany bool
 }
@@ -120,9 +122,12 @@ func (s *Store) readTombstones(ctx context.Context, q Querier, scope ChangeScope
 		return fmt.Errorf("list tombstones: %w", err)
 	}
 	for _, t := range graves {
-		if t.kind == tombSession {
+		switch t.kind {
+		case tombSession:
 			c.Removed = append(c.Removed, t.session)
-		} else {
+		case tombHistory:
+			c.Rewritten = append(c.Rewritten, t.session)
+		default:
 			c.Deleted = append(c.Deleted, DeletedMessage{t.session, t.message, t.local})
 		}
 	}
@@ -130,7 +135,7 @@ func (s *Store) readTombstones(ctx context.Context, q Querier, scope ChangeScope
 }
 
 func (c *Changes) tooMany() bool {
-	rows := len(c.Sessions) + len(c.Machines) + len(c.Messages) + len(c.Removed) + len(c.Deleted) + len(c.Notes)
+	rows := len(c.Sessions) + len(c.Machines) + len(c.Messages) + len(c.Removed) + len(c.Deleted) + len(c.Notes) + len(c.Rewritten)
 	bytes := 0
 	for i := range c.Messages {
 		bytes += len(c.Messages[i].Content)

@@ -67,11 +67,12 @@ func (s *Store) SessionByID(ctx context.Context, q Querier, id wire.SessionID) (
 	return one(collect(rows, err, (*Session).fields))
 }
 
-// InsertSession adds a session.
+// InsertSession adds a session, one in a transaction. Its key is the number of
+// the change that makes it, so that no later session ever has it again.
 func (tx *Tx) InsertSession(ctx context.Context, s *Session) error {
 	_, err := tx.Exec(ctx, `
-		INSERT INTO sessions (id, namespace, tag, created_at, updated_at, active_at, metadata, agent_state, model, model_reasoning_effort, effort, change)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+		INSERT INTO sessions (key, id, namespace, tag, created_at, updated_at, active_at, metadata, agent_state, model, model_reasoning_effort, effort, change)
+		VALUES ($12, $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
 		s.ID, s.Namespace, s.Tag, s.CreatedAt, s.UpdatedAt, s.ActiveAt, text(s.Metadata), text(s.AgentState),
 		s.Model, s.ModelReasoningEffort, s.Effort, tx.Change())
 	if err != nil {
