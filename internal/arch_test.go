@@ -19,6 +19,7 @@ var floors = map[string]int{
 	"internal/home":          1,
 	"internal/workspace":     1,
 	"internal/hub/store":     1,
+	"internal/hub/extract":   1,
 	"internal/hub/events":    1,
 	"internal/hub/auth":      1,
 	"internal/hub/rpc":       1,

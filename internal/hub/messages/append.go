@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 
+	"hapi/internal/hub/extract"
 	"hapi/internal/hub/store"
 	"hapi/internal/wire"
 )
@@ -19,32 +20,44 @@ func (s *Service) Append(ctx context.Context, ns wire.Namespace, in wire.AppendM
 	if err := s.sessions.Access(ns, in.SID); err != nil {
 		return err
 	}
-	n, f, err := s.incoming(&in)
+	row, err := s.read(&in)
 	if err != nil {
 		return err
 	}
-	if f.redundant {
+	if row.redundant {
 		done(wire.AppendAck{Result: wire.WriteSuccess})
 		return nil
 	}
-	return s.store.Submit(ctx, s.appendJob(ctx, ns, in.SID, n, f, from, done))
+	return s.store.Submit(ctx, s.appendJob(ctx, ns, in.SID, row, from, done))
 }
 
-func (s *Service) incoming(in *wire.AppendMessage) (store.NewMessage, facts, error) {
+// incoming is a row to append and what follows from it. It is made before the
+// row's turn on the writer comes.
+type incoming struct {
+	store.NewMessage
+	facts
+	findings extract.Findings
+}
+
+func (s *Service) read(in *wire.AppendMessage) (row incoming, err error) {
 	content, err := normalise(in.Message)
 	if err != nil {
-		return store.NewMessage{}, facts{}, err
+		return row, err
 	}
-	f := look(content)
-	if f.agent {
+	row.facts = look(content)
+	if row.agent {
 		if content, err = cut(content); err != nil {
-			return store.NewMessage{}, facts{}, err
+			return row, err
 		}
 	}
-	return store.NewMessage{
+	if row.agent || row.assistant {
+		row.findings = extract.From(content)
+	}
+	row.NewMessage = store.NewMessage{
 		ID: wire.MessageID(s.newID()), LocalID: in.LocalID, ClientKey: in.ClientKey,
 		Content: content, CreatedAt: s.originTime(in.CreatedAt),
-	}, f, nil
+	}
+	return row, nil
 }
 
 // originTime is the sender's time, but never in the future.
@@ -56,23 +69,28 @@ func (s *Service) originTime(given *float64) wire.Millis {
 	return wire.Millis(int64(*given))
 }
 
-func (s *Service) appendJob(ctx context.Context, ns wire.Namespace, id wire.SessionID, n store.NewMessage, f facts, from any, done func(wire.AppendAck)) store.Job {
+func (s *Service) appendJob(ctx context.Context, ns wire.Namespace, id wire.SessionID, in incoming, from any, done func(wire.AppendAck)) store.Job {
 	var row store.Message
 	var inserted bool
-	var touched func()
+	var touched, derived func()
 	return store.Job{
 		Do: func(tx *store.Tx) (err error) {
-			touched = nil
-			if row, inserted, err = tx.InsertMessage(ctx, id, n); err != nil || !inserted {
+			touched, derived = nil, nil
+			if row, inserted, err = tx.InsertMessage(ctx, id, in.NewMessage); err != nil || !inserted {
 				return err
 			}
-			if f.streamID != "" {
-				if err := tx.RetireSnapshots(ctx, id, row.ID, isLiveSnapshot(f.streamID)); err != nil {
+			if in.streamID != "" {
+				if err := tx.RetireSnapshots(ctx, id, row.ID, in.streamID, isLiveSnapshot(in.streamID)); err != nil {
 					return err
 				}
 			}
-			if f.user && hasText(n.Content) {
+			if in.user && hasText(in.Content) {
 				if touched, err = s.sessions.Touch(ctx, tx, id, row.CreatedAt); err != nil {
+					return err
+				}
+			}
+			if !in.findings.Empty() {
+				if derived, err = s.sessions.Derive(ctx, tx, id, &in.findings, row.CreatedAt); err != nil {
 					return err
 				}
 			}
@@ -83,6 +101,9 @@ func (s *Service) appendJob(ctx context.Context, ns wire.Namespace, id wire.Sess
 		Applied: func() {
 			if touched != nil {
 				touched()
+			}
+			if derived != nil {
+				derived()
 			}
 		},
 		Done: func(err error) {

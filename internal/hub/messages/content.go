@@ -51,6 +51,7 @@ func normalise(raw json.RawMessage) (json.RawMessage, error) {
 // facts are the few things about content that rules look at.
 type facts struct {
 	agent     bool
+	assistant bool // an older name for agents
 	user      bool
 	kind      string // content.type
 	streamID  string // of a reasoning row, else empty
@@ -59,7 +60,7 @@ type facts struct {
 
 func look(content json.RawMessage) facts {
 	role := gjson.GetBytes(content, "role").Str
-	f := facts{agent: role == "agent", user: role == "user"}
+	f := facts{agent: role == "agent", assistant: role == "assistant", user: role == "user"}
 	if !f.agent {
 		return f
 	}

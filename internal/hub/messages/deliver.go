@@ -117,6 +117,9 @@ func (s *Service) Backfill(ctx context.Context, ns wire.Namespace, id wire.Sessi
 // Run releases scheduled prompts when they are due, and again until they are
 // taken. It returns when ctx ends.
 func (s *Service) Run(ctx context.Context) error {
+	if err := s.backfillTodos(ctx); err != nil && ctx.Err() == nil {
+		s.log.ErrorContext(ctx, "looking for todo lists of older rows failed", "err", err)
+	}
 	tick := time.NewTicker(dueEvery)
 	defer tick.Stop()
 	for {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"hapi/internal/hub/extract"
 	"hapi/internal/hub/store"
 	"hapi/internal/wire"
 )
@@ -20,6 +21,9 @@ type Sessions interface {
 	Access(ns wire.Namespace, id wire.SessionID) error
 	Active(ns wire.Namespace, id wire.SessionID) (wire.Session, error)
 	Touch(ctx context.Context, tx *store.Tx, id wire.SessionID, at wire.Millis) (applied func(), err error)
+	Derive(ctx context.Context, tx *store.Tx, id wire.SessionID, f *extract.Findings, at wire.Millis) (applied func(), err error)
+	ReplaceTodos(ctx context.Context, tx *store.Tx, id wire.SessionID, steps []extract.TodoStep) (applied func(), err error)
+	WithoutTodos() []wire.SessionID
 	PromptAccepted(id wire.SessionID, at wire.Millis)
 	PromptsConsumed(id wire.SessionID, endGrace bool)
 }

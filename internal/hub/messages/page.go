@@ -68,7 +68,7 @@ func (r *reader) read() (*wire.Page, error) {
 func (r *reader) bySeq() error {
 	info := &r.page.Page
 	info.Direction = wire.Latest
-	before := int64(math.MaxInt64)
+	before := int64(maxSeq)
 	if r.q.BeforeSeq != nil {
 		info.Direction, before = wire.Before, *r.q.BeforeSeq
 	}

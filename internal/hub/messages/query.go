@@ -16,6 +16,9 @@ const (
 	MaxLimit = 200
 )
 
+// maxSeq is above every seq.
+const maxSeq = math.MaxInt64
+
 // PageQuery says which messages to read (messages contract §3.3). Without a
 // cursor it is the newest; with Before alone of seq, the published page's
 // paging; with both halves, paging by position.

@@ -106,10 +106,10 @@ func (s *Service) deactivate(ctx context.Context, id wire.SessionID, still func(
 			return false, nil
 		}
 		idle = true
-		if !row.Active && !s.isThinking(id) {
+		if !row.Active && row.BackgroundTasks == "" && !s.isThinking(id) {
 			return false, nil
 		}
-		row.Active = false
+		row.Active, row.BackgroundTasks = false, ""
 		tx.Announce(patchEvent(row.Namespace, id, idlePatch()))
 		return true, nil
 	})
@@ -136,7 +136,7 @@ func (s *Service) calm(id wire.SessionID) {
 	defer s.mu.Unlock()
 	if e := s.all[id]; e != nil {
 		l := &e.live
-		l.thinking, l.turnStartedAt, l.backgroundTasks = false, nil, 0
+		l.thinking, l.turnStartedAt = false, nil
 		l.graceUntil, l.promptWaits, l.ready = time.Time{}, false, false
 		e.notify()
 	}

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -70,7 +71,6 @@ type live struct {
 	thinking          bool
 	thinkingAt        wire.Millis
 	turnStartedAt     *wire.Millis
-	backgroundTasks   int
 	permissionMode    wire.PermissionMode
 	collaborationMode string
 	copilotAgentMode  string
@@ -231,7 +231,9 @@ func (e *entry) show() wire.Session {
 	l := &e.live
 	w.ActiveAt = l.activeAt
 	w.Thinking, w.ThinkingAt, w.ActiveTurnStartedAt = l.thinking, l.thinkingAt, l.turnStartedAt
-	w.BackgroundTaskCount = l.backgroundTasks
+	if e.row.Active { // without its process nothing runs
+		w.BackgroundTaskCount = len(strings.Fields(e.row.BackgroundTasks))
+	}
 	if l.permissionMode != "" {
 		w.PermissionMode = l.permissionMode
 	}

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"hapi/internal/wire"
 )
@@ -302,20 +303,20 @@ func (tx *Tx) DeletePending(ctx context.Context, ns wire.Namespace, session wire
 
 // RetireSnapshots deletes the live reasoning snapshots that row keep replaces:
 // rows among the newest 50 with the same stream id that say live (messages
-// contract §9.3).
-func (tx *Tx) RetireSnapshots(ctx context.Context, session wire.SessionID, keep wire.MessageID, isSnapshot func(content json.RawMessage) bool) error {
+// contract §9.3). Only rows in which the stream id occurs are read in full.
+func (tx *Tx) RetireSnapshots(ctx context.Context, session wire.SessionID, keep wire.MessageID, streamID string, isSnapshot func(content json.RawMessage) bool) error {
 	key, err := tx.w.store.sessionKey(ctx, tx, session)
 	if err != nil {
 		return err
 	}
 	rows, err := readMessages(tx.Query(ctx, `
-		SELECT `+messageColumns+` FROM messages
-		WHERE session_key = $1 ORDER BY seq DESC LIMIT 50`, key))
+		SELECT `+messageColumns+` FROM (SELECT * FROM messages WHERE session_key = $1 ORDER BY seq DESC LIMIT 50)
+		WHERE id <> $2 AND instr(content, $3) > 0 AND instr(content, '"live":true') > 0`, key, keep, plainPart(streamID)))
 	if err != nil {
 		return fmt.Errorf("read the newest rows: %w", err)
 	}
 	for _, m := range rows {
-		if m.ID == keep || !isSnapshot(m.Content) {
+		if !isSnapshot(m.Content) {
 			continue
 		}
 		if _, err := tx.Exec(ctx, `DELETE FROM messages WHERE session_key = $1 AND seq = $2`, key, m.Seq); err != nil {
@@ -323,6 +324,16 @@ func (tx *Tx) RetireSnapshots(ctx context.Context, session wire.SessionID, keep 
 		}
 	}
 	return nil
+}
+
+// plainPart is the longest beginning of s that stands in JSON as it is.
+func plainPart(s string) string {
+	for i, c := range s {
+		if c < 0x20 || c >= 0x7f || strings.ContainsRune(`"\\/<>&`, c) {
+			return s[:i]
+		}
+	}
+	return s
 }
 
 // PendingMessages lists the prompts of the session that the agent has not

@@ -34,18 +34,19 @@ type Session struct {
 	Effort               *string
 	ServiceTier          *string
 	Pin                  string // none, project or global
+	BackgroundTasks      string // ids of the commands that run in the background, separated by spaces
 }
 
 const sessionColumns = `id, namespace, tag, seq, created_at, updated_at, active, active_at,
 	metadata, metadata_version, agent_state, agent_state_version, todos, todos_updated_at, team_state, team_state_updated_at,
-	model, model_reasoning_effort, effort, service_tier, pin`
+	model, model_reasoning_effort, effort, service_tier, pin, background_tasks`
 
 func (s *Session) fields() []any {
 	return []any{
 		&s.ID, &s.Namespace, &s.Tag, &s.Seq, &s.CreatedAt, &s.UpdatedAt, &s.Active, &s.ActiveAt,
 		(*[]byte)(&s.Metadata), &s.MetadataVersion, (*[]byte)(&s.AgentState), &s.AgentStateVersion,
 		(*[]byte)(&s.Todos), &s.TodosUpdatedAt, (*[]byte)(&s.TeamState), &s.TeamStateUpdatedAt,
-		&s.Model, &s.ModelReasoningEffort, &s.Effort, &s.ServiceTier, &s.Pin,
+		&s.Model, &s.ModelReasoningEffort, &s.Effort, &s.ServiceTier, &s.Pin, &s.BackgroundTasks,
 	}
 }
 
@@ -87,11 +88,11 @@ func (tx *Tx) UpdateSession(ctx context.Context, s *Session) error {
 		UPDATE sessions SET seq = $2, updated_at = $3, active = $4, active_at = $5,
 			metadata = $6, metadata_version = $7, agent_state = $8, agent_state_version = $9,
 			todos = $10, todos_updated_at = $11, team_state = $12, team_state_updated_at = $13,
-			model = $14, model_reasoning_effort = $15, effort = $16, service_tier = $17, pin = $18, change = $19
+			model = $14, model_reasoning_effort = $15, effort = $16, service_tier = $17, pin = $18, background_tasks = $19, change = $20
 		WHERE id = $1`,
 		s.ID, s.Seq, s.UpdatedAt, s.Active, s.ActiveAt, text(s.Metadata), s.MetadataVersion, text(s.AgentState), s.AgentStateVersion,
 		text(s.Todos), s.TodosUpdatedAt, text(s.TeamState), s.TeamStateUpdatedAt,
-		s.Model, s.ModelReasoningEffort, s.Effort, s.ServiceTier, s.Pin, tx.Change())
+		s.Model, s.ModelReasoningEffort, s.Effort, s.ServiceTier, s.Pin, s.BackgroundTasks, tx.Change())
 	if err != nil {
 		return fmt.Errorf("update session %s: %w", s.ID, err)
 	}

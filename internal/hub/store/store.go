@@ -222,6 +222,24 @@ func (s *Store) loadMeta(ctx context.Context) error {
 	return nil
 }
 
+// Meta reads a fact about the database as a whole.
+func (s *Store) Meta(ctx context.Context, name string) (value string, ok bool, err error) {
+	err = s.reader.QueryRow(ctx, `SELECT value FROM meta WHERE name = $1`, name).Scan(&value)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", false, nil
+	}
+	return value, err == nil, explain(err)
+}
+
+// SetMeta notes a fact about the database as a whole.
+func (tx *Tx) SetMeta(ctx context.Context, name, value string) error {
+	_, err := tx.Exec(ctx, `INSERT INTO meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2`, name, value)
+	if err != nil {
+		return fmt.Errorf("note %s: %w", name, err)
+	}
+	return nil
+}
+
 func newHubID() string {
 	b := make([]byte, 5)
 	_, _ = rand.Read(b) // never fails, see crypto/rand

@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE sessions ADD COLUMN background_tasks TEXT NOT NULL DEFAULT '';
