@@ -33,6 +33,8 @@ var floors = map[string]int{
 	"internal/agent":         2,
 	"internal/agent/child":   2,
 	"internal/agent/claude":  3,
+	"internal/agent/acp":     3,
+	"internal/agent/demo":    3,
 	"internal/agent/codex":   3,
 	"internal/hub/webui":     3,
 	"internal/hub/api":       4,

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -22,18 +23,29 @@ type launch struct {
 	open      agent.Options
 	startedBy string // terminal or runner
 	existing  string // a session of the hub to go on with
+	label     string // of the agent; empty: its flavor's
+	// metadata of the session, besides what all have.
+	metadata map[string]any
+	// directory finds where the agent works; nil: where the person is.
+	directory func(data *home.Home) (string, error)
 }
 
 // run runs the session until it ends.
 func (l launch) run(cmd *cobra.Command) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
-	dir, err := workingDirectory()
-	if err != nil {
-		return err
-	}
 	data, err := home.Open(os.LookupEnv)
 	if err != nil {
 		return err
+	}
+	if l.directory == nil {
+		l.directory = func(*home.Home) (string, error) { return workingDirectory() }
+	}
+	dir, err := l.directory(data)
+	if err != nil {
+		return err
+	}
+	if l.label == "" {
+		l.label = l.agent.Flavor().Label()
 	}
 	c, err := data.Client(ctx)
 	if err != nil {
@@ -53,7 +65,7 @@ func (l launch) run(cmd *cobra.Command) error {
 	if err != nil {
 		return explainStart(err, c)
 	}
-	fmt.Fprintf(out, "%s is waiting for you at %s/sessions/%s\nDirectory: %s\nPress Ctrl-C to end the session.\n", l.agent.Flavor().Label(), c.APIURL.Text, s.ID(), dir)
+	fmt.Fprintf(out, "%s is waiting for you at %s/sessions/%s\nDirectory: %s\nPress Ctrl-C to end the session.\n", l.label, c.APIURL.Text, s.ID(), dir)
 	ending := s.Run(untilSignal(ctx))
 	fmt.Fprintf(out, "The session has ended: %s\n", ending.Archive)
 	if ending.Reason == session.EndError {
@@ -71,7 +83,7 @@ func (l launch) facts(data *home.Home, c *home.Client) session.Facts {
 	}
 	exe, _ := os.Executable() // likewise
 	lib := filepath.Dir(exe)
-	return session.Facts{
+	f := session.Facts{
 		MachineID: wire.MachineID(c.MachineID), ExistingID: wire.SessionID(l.existing),
 		Machine: map[string]any{
 			"host": c.Hostname, "platform": platform, "happyCliVersion": version, "homeDir": userHome, "happyHomeDir": data.Dir, "happyLibDir": lib,
@@ -83,4 +95,6 @@ func (l launch) facts(data *home.Home, c *home.Client) session.Facts {
 			"capabilities": map[string]any{"terminal": false},
 		},
 	}
+	maps.Copy(f.Metadata, l.metadata)
+	return f
 }

@@ -24,3 +24,10 @@ type Method func(ctx context.Context, params json.RawMessage) (any, error)
 type Caller interface {
 	Methods() map[string]Method
 }
+
+// Warmer is a conversation that can be made ready before its first prompt, so
+// that what its agent offers is known.
+type Warmer interface {
+	// Warm begins with it and does not wait. A failure is told at the prompt.
+	Warm()
+}

@@ -27,6 +27,9 @@ func (h host) Decided(r agent.PermissionRequest, d agent.Decision) { h.s.broker.
 
 // Resumable implements agent.Host: the id is what a later process resumes from.
 func (h host) Resumable(id string) {
+	if h.s.flavor.NativeIDKey() == "" {
+		return
+	}
 	h.s.updateMetadata(func(m map[string]json.RawMessage) {
 		m[h.s.flavor.NativeIDKey()] = textOrNull(id)
 	})
@@ -117,10 +120,19 @@ func (s *Session) configured() agent.Config {
 
 func (s *Session) configure(ctx context.Context, c agent.Config) error {
 	s.mu.Lock()
+	old := s.config
 	s.config = c
 	s.mu.Unlock()
 	s.announceState()
-	return s.conv.Configure(ctx, c)
+	err := s.conv.Configure(ctx, c)
+	if err != nil { // the agent has what it had; the permission mode is ours
+		s.mu.Lock()
+		s.config = old
+		s.config.PermissionMode = c.PermissionMode
+		s.mu.Unlock()
+		s.announceState()
+	}
+	return err
 }
 
 // decided applies what an answer says about later requests.

@@ -54,7 +54,7 @@ type Facts struct {
 // keptKeys of an existing session's metadata stay when a new process takes the
 // session over; everything else is what the new process says.
 var keptKeys = []string{
-	"name", "summary", "claudeSessionId", "codexSessionId", "geminiSessionId", "opencodeSessionId", "preferredPermissionMode",
+	"name", "summary", "claudeSessionId", "codexSessionId", "geminiSessionId", "opencodeSessionId", "acpSessionId", "preferredPermissionMode",
 	"tools", "slashCommands", "worktree", "forkedFrom", "ptyResumeAttempt",
 	"conversationHistoryPoints", "conversationHistoryIndexes", "conversationHistoryTurns", "conversationHistoryEntryIds", "conversationHistoryDiverged",
 }

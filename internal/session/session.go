@@ -10,6 +10,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,6 +83,10 @@ func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, 
 	}
 	s.ctx, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	o.Open.AddDirs = append(o.Open.AddDirs, workspace.UploadsBase())
+	if o.Open.Env == nil {
+		o.Open.Env = os.Environ()
+	}
+	o.Open.Env = append(slices.Clip(o.Open.Env), "HAPI_SESSION_ID="+string(row.ID))
 	if s.conv, err = o.Agent.Open(s.ctx, host{s}, o.Open); err != nil {
 		return nil, fmt.Errorf("prepare the agent: %w", err)
 	}
@@ -113,6 +119,9 @@ func (s *Session) Run(ctx context.Context) Ending {
 	}()
 	s.running.Go(s.introduce)
 	s.announceState()
+	if w, ok := s.conv.(agent.Warmer); ok {
+		w.Warm()
+	}
 	s.work()
 	ending := endingOf(context.Cause(s.ctx))
 	if err := s.conv.Close(); err != nil {

@@ -23,6 +23,13 @@ const (
 	FlavorDsh      Flavor = "dsh"
 )
 
+// Flavors of our own. To peers that do not know them they are unknown ones, with
+// Claude's permission modes.
+const (
+	FlavorACP  Flavor = "acp"  // any agent that speaks the Agent Client Protocol
+	FlavorDemo Flavor = "demo" // the agent that is part of hapi
+)
+
 // Permission modes of Claude, then those of others.
 const (
 	ModeDefault           PermissionMode = "default"
@@ -62,6 +69,7 @@ type flavorFacts struct {
 var (
 	claudeModes = []PermissionMode{ModeDefault, ModeAcceptEdits, ModeAuto, ModeBypassPermissions, ModePlan}
 	codexModes  = []PermissionMode{ModeDefault, ModeReadOnly, ModeSafeYolo, ModeYolo}
+	ownModes    = []PermissionMode{ModeDefault, ModeAcceptEdits, ModeBypassPermissions, ModePlan}
 
 	claudeConfig = []ConfigKey{KeyPermissionMode, KeyModel, KeyEffort}
 	codexConfig  = []ConfigKey{KeyPermissionMode, KeyModel, KeyReasoningEffort, KeyServiceTier, KeyCollaborationMode}
@@ -80,6 +88,8 @@ var flavors = map[Flavor]flavorFacts{
 	FlavorCursor:   {"Cursor", []PermissionMode{"default", "plan", "ask", "debug", "autoReview", "yolo"}, "cursorSessionId", plainConfig},
 	FlavorPi:       {"Pi", nil, "piSessionId", []ConfigKey{KeyModel, KeyEffort}},
 	FlavorDsh:      {"DeepSeek Harness", nil, "", nil},
+	FlavorACP:      {"Agent", ownModes, "acpSessionId", claudeConfig},
+	FlavorDemo:     {"Demo", ownModes, "acpSessionId", claudeConfig},
 }
 
 // Known says whether peers know f.
@@ -104,6 +114,19 @@ func (f Flavor) Allows(m PermissionMode) bool {
 		return slices.Contains(claudeModes, m)
 	}
 	return slices.Contains(facts.modes, m)
+}
+
+// Modes are the flavor's permission modes.
+func (f Flavor) Modes() []PermissionMode { return slices.Clone(flavors[f].modes) }
+
+// Yolo is the mode of f in which nothing is asked, or "".
+func (f Flavor) Yolo() PermissionMode {
+	for _, m := range []PermissionMode{ModeYolo, ModeAlwaysProceed, ModeBypassPermissions} {
+		if f.Allows(m) {
+			return m
+		}
+	}
+	return ""
 }
 
 // Config is what a person can change of an agent's configuration. An unknown

@@ -54,7 +54,7 @@ type facts struct {
 	assistant bool // an older name for agents
 	user      bool
 	kind      string // content.type
-	streamID  string // of a reasoning row, else empty
+	streamID  string // of a thought or a text that grows, else empty
 	redundant bool   // a goal status that the chat shows elsewhere
 }
 
@@ -67,7 +67,8 @@ func look(content json.RawMessage) facts {
 	f.kind = gjson.GetBytes(content, "content.type").Str
 	switch f.kind {
 	case "codex":
-		if gjson.GetBytes(content, "content.data.type").Str == "reasoning" {
+		switch gjson.GetBytes(content, "content.data.type").Str {
+		case "reasoning", "message":
 			f.streamID = strings.TrimSpace(gjson.GetBytes(content, "content.data.id").Str)
 		}
 	case "event":
@@ -102,7 +103,7 @@ func asQueued(content json.RawMessage) json.RawMessage {
 	return append(b, content[mode.Index+len(mode.Raw):]...)
 }
 
-// isLiveSnapshot says whether content is a growing thought of the stream.
+// isLiveSnapshot says whether content is an earlier state of the stream.
 func isLiveSnapshot(streamID string) func(json.RawMessage) bool {
 	return func(content json.RawMessage) bool {
 		return gjson.GetBytes(content, "content.data.live").Type == gjson.True && look(content).streamID == streamID

@@ -47,7 +47,7 @@ var metadataKinds = map[string]kind{
 	"flavor": aString, "hapiMcpUrl": aString, "tools": stringList, "slashCommands": stringList, "summary": anObject,
 	"claudeSessionId": aString, "codexSessionId": aString, "codexSourceSessionId": aString, "geminiSessionId": aString,
 	"opencodeSessionId": aString, "grokSessionId": aString, "agySessionId": aString, "cursorSessionId": aString,
-	"kimiSessionId": aString, "copilotSessionId": aString, "piSessionId": aString,
+	"kimiSessionId": aString, "copilotSessionId": aString, "piSessionId": aString, "acpSessionId": aString,
 	"lifecycleState": aString, "lifecycleStateSince": aNumber, "archivedBy": aString, "archiveReason": aString,
 	"supersededBySessionId": aString, "forkedFrom": aString, "preferredPermissionMode": aString, "preferredCopilotAgentMode": aString,
 	"worktree": anObject, "capabilities": anObject,

@@ -128,7 +128,7 @@ var hubOwnedKeys = []string{"supersededBySessionId", "opencodeClearOperation"}
 // cannot be resumed. An explicit null deletes one.
 var carriedKeys = []string{
 	"path", "host", "flavor", "machineId", "claudeSessionId", "codexSessionId", "geminiSessionId", "opencodeSessionId",
-	"grokSessionId", "agySessionId", "cursorSessionId", "kimiSessionId", "copilotSessionId", "piSessionId",
+	"grokSessionId", "agySessionId", "cursorSessionId", "kimiSessionId", "copilotSessionId", "piSessionId", "acpSessionId",
 }
 
 // mergeMetadata is what is stored when a peer writes incoming over stored

@@ -1,0 +1,224 @@
+package acp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"slices"
+	"strings"
+
+	sdk "github.com/coder/acp-go-sdk"
+
+	"hapi/internal/agent"
+	"hapi/internal/wire"
+)
+
+// Why a request does not wait any more, as people see it.
+var (
+	errFinished = errors.New("Prompt finished") //nolint:staticcheck // shown as it is
+	errAborted  = errors.New("User aborted")    //nolint:staticcheck // shown as it is
+	errEnded    = errors.New("Session ended")   //nolint:staticcheck // shown as it is
+)
+
+const planRefusal = "Plan mode: nothing is carried out before you leave it."
+
+// permissionRequest is what an agent asks (agents-acp contract §3.8).
+type permissionRequest struct {
+	SessionID string `json:"sessionId"`
+	ToolCall  struct {
+		toolFields
+		Content json.RawMessage `json:"content"`
+	} `json:"toolCall"`
+	Options []option `json:"options"`
+}
+
+// option is a way to answer.
+type option struct {
+	ID   string `json:"optionId"`
+	Name string `json:"name"`
+	Kind string `json:"kind"`
+}
+
+const (
+	allowOnce    = "allow_once"
+	allowAlways  = "allow_always"
+	rejectOnce   = "reject_once"
+	rejectAlways = "reject_always"
+)
+
+// permission serves session/request_permission.
+func (c *conversation) permission(ctx context.Context, p *process, params json.RawMessage) (any, *sdk.RequestError) {
+	var in permissionRequest
+	if err := lenient(json.Unmarshal(params, &in)); err != nil {
+		return nil, invalidParams(err)
+	}
+	for i := range in.Options {
+		if in.Options[i].Kind == "" {
+			in.Options[i].Kind = allowOnce
+		}
+	}
+	if in.ToolCall.ToolCallID == "" {
+		return nil, invalidParams(errors.New("toolCall.toolCallId is missing"))
+	}
+	r, kind := c.request(&in)
+	if choices := in.choices(); choices != nil {
+		return c.question(ctx, p, r, in.Options, choices)
+	}
+	mode := c.mode()
+	switch judge(mode, r.Tool, string(r.ID), kind) {
+	case approve:
+		return c.decided(r, in.Options, agent.Decision{ID: r.ID, Approved: true, Decision: wire.DecisionApproved})
+	case approveForSession:
+		return c.decided(r, in.Options, agent.Decision{ID: r.ID, Approved: true, Decision: wire.DecisionApprovedForSession})
+	case refuse:
+		return c.decided(r, in.Options, agent.Decision{ID: r.ID, Decision: wire.DecisionDenied, Reason: planRefusal})
+	}
+	d, err := c.askPerson(ctx, p, r)
+	if err != nil {
+		return cancelled(), nil
+	}
+	if d.Decision == wire.DecisionAbort {
+		c.abort(p)
+		return cancelled(), nil
+	}
+	return answer(in.Options, d), nil
+}
+
+// request is what a person is shown. The tool call becomes part of the
+// conversation, if it is not yet.
+func (c *conversation) request(in *permissionRequest) (r agent.PermissionRequest, kind string) {
+	c.handling.Lock()
+	defer c.handling.Unlock()
+	c.convert.flush()
+	f := in.ToolCall.toolFields
+	f.Status = "" // an agent repeats what it said before it began
+	c.convert.tool(f, in.ToolCall.Content)
+	t := c.convert.tools[f.ToolCallID]
+	r = agent.PermissionRequest{ID: wire.RequestID(t.id), Tool: t.name, Arguments: t.input}
+	if holdsSomething(f.RawInput) && string(f.RawInput) != "{}" {
+		r.Arguments = f.RawInput
+	}
+	r.Arguments = t.askedFor(r.Arguments)
+	if r.Arguments == nil {
+		r.Arguments = t.output
+	}
+	if r.Arguments == nil {
+		r.Arguments = json.RawMessage("null")
+	}
+	return r, firstOf(kindOf(t.kind), t.kind)
+}
+
+func (c *conversation) askPerson(ctx context.Context, p *process, r agent.PermissionRequest) (agent.Decision, error) {
+	ctx, settled := p.ask(ctx, string(r.ID))
+	defer settled()
+	return c.host.Ask(ctx, r)
+}
+
+// decided answers a request that no person sees.
+func (c *conversation) decided(r agent.PermissionRequest, options []option, d agent.Decision) (any, *sdk.RequestError) {
+	c.host.Decided(r, d)
+	return answer(options, d), nil
+}
+
+// answer is a decision as the agent takes it. A refusal never selects what
+// allows, an approval never what rejects.
+func answer(options []option, d agent.Decision) any {
+	var kinds []string
+	switch {
+	case !d.Approved:
+		kinds = []string{rejectOnce, rejectAlways}
+	case d.Decision == wire.DecisionApprovedForSession, len(d.AllowTools) > 0:
+		kinds = []string{allowAlways, allowOnce}
+	default:
+		kinds = []string{allowOnce, allowAlways}
+	}
+	for _, kind := range kinds {
+		for _, o := range options {
+			if o.Kind == kind {
+				return selected(o.ID)
+			}
+		}
+	}
+	return cancelled()
+}
+
+func selected(id string) any {
+	return map[string]any{"outcome": map[string]any{"outcome": "selected", "optionId": id}}
+}
+
+func cancelled() any { return map[string]any{"outcome": map[string]any{"outcome": "cancelled"}} }
+
+// choices are the options of a request that is a question: several that each
+// allow once are not about allowing. nil: it is none.
+func (in *permissionRequest) choices() []option {
+	list := slices.DeleteFunc(slices.Clone(in.Options), func(o option) bool { return o.Kind != allowOnce })
+	if len(list) < 2 || slices.ContainsFunc(in.Options, func(o option) bool { return o.Kind == allowAlways }) {
+		return nil
+	}
+	return list
+}
+
+// question puts the choices of a request before a person, as a question.
+func (c *conversation) question(ctx context.Context, p *process, r agent.PermissionRequest, all, choices []option) (any, *sdk.RequestError) {
+	options := make([]map[string]any, len(choices))
+	for i, o := range choices {
+		options[i] = map[string]any{"label": o.Name, "description": ""}
+	}
+	text := r.Tool
+	r.Tool = "AskUserQuestion"
+	r.Arguments = mustMarshal(map[string]any{"questions": []any{
+		map[string]any{"question": text, "header": c.spec.Label, "multiSelect": false, "options": options},
+	}})
+	c.handling.Lock()
+	t := c.convert.tools[string(r.ID)]
+	t.asks, t.name, t.input = true, r.Tool, r.Arguments
+	c.convert.showTool(t)
+	c.handling.Unlock()
+	d, err := c.askPerson(ctx, p, r)
+	switch {
+	case err != nil:
+		return cancelled(), nil
+	case d.Decision == wire.DecisionAbort:
+		c.abort(p)
+		return cancelled(), nil
+	case !d.Approved:
+		return answer(all, d), nil
+	}
+	for _, text := range answerTexts(d.Answers) {
+		for _, o := range choices {
+			if o.ID == text || strings.EqualFold(o.Name, text) {
+				return selected(o.ID), nil
+			}
+		}
+	}
+	return cancelled(), nil // what was answered is no choice
+}
+
+// answerTexts reads {"0":["A"]} and {"0":{"answers":["A"]}}.
+func answerTexts(raw json.RawMessage) []string {
+	var entries map[string]json.RawMessage
+	if json.Unmarshal(raw, &entries) != nil {
+		return nil
+	}
+	var texts []string
+	for _, value := range entries {
+		var flat []string
+		var nested struct {
+			Answers []string `json:"answers"`
+		}
+		if json.Unmarshal(value, &flat) != nil && json.Unmarshal(value, &nested) == nil {
+			flat = nested.Answers
+		}
+		texts = append(texts, flat...)
+	}
+	return texts
+}
+
+// lenient lets a value of another type than expected pass: the rest was read.
+func lenient(err error) error {
+	var wrongType *json.UnmarshalTypeError
+	if errors.As(err, &wrongType) {
+		return nil
+	}
+	return err
+}

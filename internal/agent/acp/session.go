@@ -1,0 +1,351 @@
+package acp
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	sdk "github.com/coder/acp-go-sdk"
+
+	"hapi/internal/agent"
+	"hapi/internal/wire"
+)
+
+// greet makes a process ready for prompts: it introduces us and opens the
+// agent's session, the earlier one if there is one.
+func (c *conversation) greet(ctx context.Context, p *process) error {
+	raw, err := p.call(ctx, sdk.AgentMethodInitialize, map[string]any{
+		"protocolVersion": sdk.ProtocolVersionNumber,
+		"clientCapabilities": map[string]any{
+			"fs": map[string]bool{"readTextFile": true, "writeTextFile": true}, "terminal": true,
+			"_meta": map[string]bool{"parameterizedModelPicker": true},
+		},
+		"clientInfo": map[string]string{"name": "hapi", "version": "1"},
+	})
+	if err != nil {
+		return err
+	}
+	answer, err := read[struct {
+		Version      *int `json:"protocolVersion"`
+		Capabilities struct {
+			Load    bool `json:"loadSession"`
+			Session struct {
+				List json.RawMessage `json:"list"`
+			} `json:"sessionCapabilities"`
+		} `json:"agentCapabilities"`
+		Commands []command `json:"availableCommands"`
+	}](raw)
+	if err != nil || answer.Version == nil {
+		return errors.New("it does not say which version of the protocol it speaks")
+	}
+	p.lists = holdsSomething(answer.Capabilities.Session.List)
+	c.offer(answer.Commands)
+	n, err := c.openSession(ctx, p, answer.Capabilities.Load)
+	if err != nil {
+		return err
+	}
+	p.setNative(n)
+	c.mu.Lock()
+	c.nativeID = n.id
+	c.mu.Unlock()
+	c.handling.Lock()
+	c.convert.model = n.model
+	c.handling.Unlock()
+	c.host.Resumable(n.id)
+	return nil
+}
+
+// openSession loads the earlier session, or makes a new one.
+func (c *conversation) openSession(ctx context.Context, p *process, loads bool) (*native, error) {
+	c.mu.Lock()
+	earlier := c.nativeID
+	c.mu.Unlock()
+	params := map[string]any{"cwd": c.o.Dir, "mcpServers": []any{}}
+	if earlier != "" && loads {
+		load := map[string]any{"sessionId": earlier, "cwd": c.o.Dir, "mcpServers": []any{}}
+		raw, err := p.call(ctx, sdk.AgentMethodSessionLoad, load)
+		if err == nil {
+			n, err := readSession(raw)
+			if err != nil {
+				return nil, err
+			}
+			n.id, n.resumed = firstOf(n.id, earlier), true
+			return n, nil
+		}
+		if p.gone() || ctx.Err() != nil {
+			return nil, err
+		}
+		c.log.Warn("the agent could not load its session", "err", err)
+	}
+	if earlier != "" {
+		c.notice("The earlier conversation of " + c.spec.Label + " cannot be resumed on this machine. It begins a new one.")
+	}
+	raw, err := p.call(ctx, sdk.AgentMethodSessionNew, params)
+	if err != nil {
+		return nil, err
+	}
+	n, err := readSession(raw)
+	if err == nil && n.id == "" {
+		err = errors.New("it did not name its session")
+	}
+	return n, err
+}
+
+// offer tells people which commands the agent has.
+func (c *conversation) offer(commands []command) {
+	var names []string
+	for _, cmd := range commands {
+		if cmd.Name != "" {
+			names = append(names, cmd.Name)
+		}
+	}
+	if len(names) == 0 {
+		return
+	}
+	c.mu.Lock()
+	c.commands = names
+	c.mu.Unlock()
+	c.host.Catalog(agent.Catalog{SlashCommands: names})
+}
+
+// serve answers a request of the agent, or takes a notification.
+func (c *conversation) serve(ctx context.Context, p *process, method string, params json.RawMessage) (any, *sdk.RequestError) {
+	switch method {
+	case sdk.ClientMethodSessionUpdate:
+		c.update(p, params)
+		return nil, nil
+	case sdk.ClientMethodSessionRequestPermission:
+		return c.permission(ctx, p, params)
+	case sdk.ClientMethodFsReadTextFile:
+		return p.files.read(params)
+	case sdk.ClientMethodFsWriteTextFile:
+		if c.mode() == wire.ModePlan {
+			return nil, refusal(errors.New(planRefusal))
+		}
+		return p.files.write(params)
+	case sdk.ClientMethodTerminalCreate:
+		if c.mode() == wire.ModePlan {
+			return nil, refusal(errors.New(planRefusal))
+		}
+		return p.shells.create(params)
+	case sdk.ClientMethodTerminalOutput:
+		return p.shells.show(params)
+	case sdk.ClientMethodTerminalWaitForExit:
+		return p.shells.wait(ctx, params)
+	case sdk.ClientMethodTerminalKill:
+		return p.shells.kill(params)
+	case sdk.ClientMethodTerminalRelease:
+		c.keepOutput(params)
+		return p.shells.release(params)
+	}
+	return nil, &sdk.RequestError{Code: codeNoMethod, Message: "Method not found: " + method}
+}
+
+// keepOutput keeps what a command said for the tool call that shows it.
+func (c *conversation) keepOutput(params json.RawMessage) {
+	in, err := read[struct {
+		TerminalID string `json:"terminalId"`
+	}](params)
+	if err != nil {
+		return
+	}
+	text := c.shellText(in.TerminalID)
+	c.handling.Lock()
+	defer c.handling.Unlock()
+	c.convert.keep(in.TerminalID, text)
+}
+
+// update takes what the agent says of its work. It runs for one update at a
+// time, in their order.
+func (c *conversation) update(p *process, params json.RawMessage) {
+	in, err := read[struct {
+		SessionID string `json:"sessionId"`
+		Update    update `json:"update"`
+	}](params)
+	n := p.native()
+	if err != nil || n != nil && in.SessionID != n.id {
+		return
+	}
+	u := &in.Update
+	switch u.Kind {
+	case "available_commands_update":
+		c.offer(u.AvailableCommands)
+	case "current_mode_update":
+		c.modeMoved(n, firstOf(u.CurrentModeID, u.ModeID))
+	case "config_option_update":
+		c.optionsMoved(n, u.ConfigOptions)
+	case "session_info_update":
+		if u.Title != nil {
+			c.titled(*u.Title)
+		}
+	}
+	c.handling.Lock()
+	defer c.handling.Unlock()
+	c.heard = time.Now()
+	if n == nil || n.replays() { // what is replayed has been said long ago
+		return
+	}
+	switch {
+	case u.isWork():
+		c.convert.take(u)
+		c.shown()
+	case u.Kind == "usage_update", u.Kind == "session_info_update":
+		c.convert.context(firstNumber(u.Used, u.ContextTokens), firstNumber(u.Size, u.ContextWindow))
+	}
+}
+
+func firstNumber(list ...*int64) *int64 { return (*usage)(nil).number(list...) }
+
+// lateAfter is how long what an agent says between turns is collected.
+const lateAfter = 250 * time.Millisecond
+
+// shown notes that the agent works. Outside of a turn nothing ends a text but
+// silence. The caller holds handling.
+func (c *conversation) shown() {
+	if t, _ := c.current(); t != nil {
+		t.work()
+		return
+	}
+	if c.late == nil {
+		c.late = time.AfterFunc(lateAfter, func() {
+			c.handling.Lock()
+			defer c.handling.Unlock()
+			if t, _ := c.current(); t == nil {
+				c.convert.flush()
+			}
+		})
+		return
+	}
+	c.late.Reset(lateAfter)
+}
+
+// quiet times of a replay, which an agent may go on with after it answered.
+const (
+	replayQuiet = 200 * time.Millisecond
+	replayMost  = 1200 * time.Millisecond
+)
+
+// endReplay waits until a loaded session is silent; what follows is new.
+func (c *conversation) endReplay(ctx context.Context, p *process) {
+	n := p.native()
+	if !n.replays() {
+		return
+	}
+	began := time.Now()
+	tick := time.NewTicker(replayQuiet / 4)
+	defer tick.Stop()
+	for {
+		c.handling.Lock()
+		heard := c.heard
+		c.handling.Unlock()
+		if time.Since(heard) >= replayQuiet || time.Since(began) >= replayMost {
+			n.endReplay()
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// modeMoved follows the agent when it changes its mode itself: a plan that was
+// approved ends our plan mode too.
+func (c *conversation) modeMoved(n *native, id string) {
+	if n == nil || id == "" {
+		return
+	}
+	plan := n.moved(id)
+	c.mu.Lock()
+	from := c.config.PermissionMode
+	to := from
+	switch {
+	case plan && c.spec.Flavor.Allows(wire.ModePlan):
+		to = wire.ModePlan
+	case !plan && from == wire.ModePlan:
+		to = wire.ModeDefault
+	}
+	c.config.PermissionMode = to
+	c.mu.Unlock()
+	if to != from {
+		c.host.ModeChanged(to)
+	}
+}
+
+func (c *conversation) optionsMoved(n *native, raw json.RawMessage) {
+	var options []configOption
+	if n == nil || lenient(json.Unmarshal(raw, &options)) != nil {
+		return
+	}
+	n.take(options)
+}
+
+var placeholderTitle = regexp.MustCompile(`(?i)^(|untitled|new session|(new|child) session - \d{4}-\d\d-\d\d.*)$`)
+
+// titled passes the agent's own title on.
+func (c *conversation) titled(title string) (good bool) {
+	title = strings.Join(strings.Fields(title), " ")
+	if placeholderTitle.MatchString(title) {
+		return false
+	}
+	c.mu.Lock()
+	same := c.title == title
+	c.title = title
+	c.mu.Unlock()
+	if !same {
+		c.host.Titled(title)
+	}
+	return true
+}
+
+// titlePauses are between the questions for a title; agents make it while or
+// after they work.
+var titlePauses = []time.Duration{0, time.Second, 2 * time.Second}
+
+// followTitle asks an agent that lists its sessions for the title.
+func (c *conversation) followTitle(p *process) {
+	if !p.lists {
+		return
+	}
+	c.running.Go(func() {
+		for _, pause := range titlePauses {
+			select {
+			case <-time.After(pause):
+			case <-p.done:
+				return
+			case <-c.ctx.Done():
+				return
+			}
+			if c.askTitle(p) {
+				return
+			}
+		}
+	})
+}
+
+const titleWithin = 5 * time.Second
+
+func (c *conversation) askTitle(p *process) bool {
+	ctx, cancel := context.WithTimeout(c.ctx, titleWithin)
+	defer cancel()
+	raw, err := p.call(ctx, sdk.AgentMethodSessionList, map[string]any{"cwd": c.o.Dir})
+	if err != nil {
+		return false
+	}
+	answer, err := read[struct{ Sessions []listed }](raw)
+	if err != nil {
+		return false
+	}
+	i := slices.IndexFunc(answer.Sessions, func(s listed) bool { return s.SessionID == p.native().id })
+	return i >= 0 && c.titled(answer.Sessions[i].Title)
+}
+
+type listed struct {
+	SessionID string `json:"sessionId"`
+	Title     string `json:"title"`
+}
