@@ -26,6 +26,7 @@ var floors = map[string]int{
 	"internal/hub/negotiate": 1,
 	"internal/hub/answer":    2,
 	"internal/hub/sessions":  2,
+	"internal/hub/usage":     2,
 	"internal/hub/machines":  2,
 	"internal/hub/messages":  3,
 	"internal/hub/lifecycle": 3,

@@ -29,6 +29,7 @@ import (
 	"hapi/internal/hub/scratchlist"
 	"hapi/internal/hub/sessions"
 	"hapi/internal/hub/store"
+	"hapi/internal/hub/usage"
 	"hapi/internal/hub/webui"
 	"hapi/internal/socketio"
 	"hapi/internal/wire"
@@ -62,6 +63,7 @@ type Hub struct {
 	messages  *messages.Service
 	machines  *machines.Service
 	lifecycle *lifecycle.Service
+	usage     *usage.Service
 	io        *socketio.Server
 	api       *api.API
 	handler   http.Handler
@@ -110,6 +112,7 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 	h.notes = scratchlist.New(st, h.sessions, scratchlist.Options{
 		Dir: filepath.Join(c.Dir, "scratchlist-attachments"), Limits: c.ScratchlistLimits, Logger: h.log,
 	})
+	h.usage = usage.New(st, usage.Options{Logger: h.log})
 	h.io = socketio.NewServer(socketio.ServerOptions{
 		AllowOrigin: origins.Allows, AllowAnyOrigin: origins.Any(), Logger: h.log,
 	})
@@ -123,7 +126,7 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 	h.api = api.New(api.Deps{
 		Auth: keys, OwnerID: c.OwnerID, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, RPC: calls,
 		Notes:     h.notes,
-		Lifecycle: h.lifecycle, Bus: bus, Changes: st, Origins: origins, WebUI: app, Ready: h.ready.Load, Logger: h.log,
+		Lifecycle: h.lifecycle, Usage: h.usage, Bus: bus, Changes: st, Origins: origins, WebUI: app, Ready: h.ready.Load, Logger: h.log,
 	})
 	h.handler = h.route(origins.CORS(h.api.Recovering(processes.Handler())))
 	return nil
@@ -173,6 +176,7 @@ func (h *Hub) run(ctx context.Context, listener net.Listener, ready func()) erro
 	group.Go(func() error { return h.messages.Run(running) })
 	group.Go(func() error { return h.machines.Run(running) })
 	group.Go(func() error { return h.notes.Run(running) })
+	group.Go(func() error { return h.usage.Run(running) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)

@@ -20,6 +20,7 @@ import (
 	"hapi/internal/hub/scratchlist"
 	"hapi/internal/hub/sessions"
 	"hapi/internal/hub/store"
+	"hapi/internal/hub/usage"
 	"hapi/internal/wire"
 )
 
@@ -31,6 +32,7 @@ type Deps struct {
 	Messages  Messages
 	Machines  Machines
 	Lifecycle Lifecycle
+	Usage     Usage
 	RPC       Caller
 	Bus       Bus
 	Changes   Changes
@@ -53,6 +55,7 @@ type API struct {
 	messages  Messages
 	machines  Machines
 	lifecycle Lifecycle
+	usage     Usage
 	rpc       Caller
 	bus       Bus
 	changes   Changes
@@ -77,6 +80,7 @@ func New(d Deps) *API {
 		auth: d.Auth, ownerID: d.OwnerID, sessions: d.Sessions, messages: d.Messages, machines: d.Machines, lifecycle: d.Lifecycle,
 		rpc: d.RPC, bus: d.Bus, changes: d.Changes, origins: d.Origins, webUI: d.WebUI, ready: d.Ready, log: d.Logger,
 		notes:   d.Notes,
+		usage:   d.Usage,
 		uploads: make(chan struct{}, maxUploads),
 	}
 	a.closing, a.close = context.WithCancel(context.Background())
@@ -151,6 +155,7 @@ func (a *API) routes() http.Handler {
 	a.catalogRoutes(known)
 	a.scratchlistRoutes(known)
 	a.handle(known, "GET /api/sessions/{id}/generated-images/{imageId}", a.generatedImage)
+	a.handle(known, "GET /api/usage/summary", a.usageSummary)
 	a.handle(known, "POST /api/visibility", a.setVisibility)
 	a.handle(known, "GET /api/events", a.events)
 	a.handle(known, "/", noRoute)
@@ -227,6 +232,11 @@ type Messages interface {
 	QueuedState(ctx context.Context, ns wire.Namespace, id wire.SessionID, ids []wire.LocalID) (wire.QueuedState, error)
 	Steer(ctx context.Context, ns wire.Namespace, id wire.SessionID, key string) (wire.SteerResult, error)
 	Retry(ctx context.Context, ns wire.Namespace, id wire.SessionID, key string) (wire.RetryResult, error)
+}
+
+// Usage is what the plane asks about what agents used.
+type Usage interface {
+	Summary(ctx context.Context, ns wire.Namespace, q usage.Query) (wire.UsageSummary, error)
 }
 
 // Caller asks the process that runs a session to do something.

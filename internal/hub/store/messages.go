@@ -311,7 +311,7 @@ func (tx *Tx) RetireSnapshots(ctx context.Context, session wire.SessionID, keep 
 	}
 	rows, err := readMessages(tx.Query(ctx, `
 		SELECT `+messageColumns+` FROM (SELECT * FROM messages WHERE session_key = $1 ORDER BY seq DESC LIMIT 50)
-		WHERE id <> $2 AND instr(content, $3) > 0 AND instr(content, '"live":true') > 0`, key, keep, plainPart(streamID)))
+		WHERE id <> $2 AND instr(content, $3) > 0`, key, keep, plainPart(streamID)))
 	if err != nil {
 		return fmt.Errorf("read the newest rows: %w", err)
 	}
