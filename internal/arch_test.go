@@ -31,6 +31,7 @@ var floors = map[string]int{
 	"internal/hub/messages":  3,
 	"internal/hub/lifecycle": 3,
 	"internal/hubclient":     2,
+	"internal/control":       2,
 	"internal/agent":         2,
 	"internal/agent/child":   2,
 	"internal/agent/claude":  3,
@@ -41,6 +42,7 @@ var floors = map[string]int{
 	"internal/hub/api":       4,
 	"internal/hub/cliplane":  4,
 	"internal/hub":           5,
+	"internal/runner":        5,
 	"internal/session":       5,
 	"cmd/hapi":               6,
 

@@ -123,7 +123,7 @@ func (h *Home) update(ctx context.Context, change func(settings) (bool, error)) 
 	if err != nil {
 		return fmt.Errorf("write settings: %w", err)
 	}
-	return writePrivate(h.SettingsPath(), append(raw, '\n'))
+	return WritePrivate(h.SettingsPath(), append(raw, '\n'))
 }
 
 // lock makes the directory at path; a holder refreshes it, and one that was not
@@ -172,8 +172,8 @@ func hold(path string) (unlock func()) {
 	}
 }
 
-// writePrivate replaces a file, readable by its owner alone, in one step.
-func writePrivate(path string, content []byte) error {
+// WritePrivate replaces a file, readable by its owner alone, in one step.
+func WritePrivate(path string, content []byte) error {
 	tmp := filepath.Join(filepath.Dir(path), "."+filepath.Base(path)+"."+uuid.NewString()+".tmp")
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
@@ -202,7 +202,7 @@ func readOrMake(path string, v any, create func() error) error {
 		if raw, err = json.Marshal(v); err != nil {
 			return fmt.Errorf("write %s: %w", filepath.Base(path), err)
 		}
-		return writePrivate(path, raw)
+		return WritePrivate(path, raw)
 	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", filepath.Base(path), err)

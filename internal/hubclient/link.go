@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"log/slog"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,27 +30,24 @@ type LinkOptions struct {
 	// Methods are what the hub may call, by name. They run each on a goroutine of
 	// their own; ctx ends with the link.
 	Methods map[string]Method
+	// Events are further events of the hub, by name; what is said there is lost
+	// while there is no connection. Connected is told of each connect.
+	Events    map[string]func(payload json.RawMessage)
+	Connected func()
 	// Refused is told that the hub does not take what this session says.
 	Refused func(reason string)
 	// ReconnectMin and ReconnectMax replace the usual pause before reconnecting.
 	ReconnectMin, ReconnectMax time.Duration
 }
 
-// Method serves a call of the hub. Its result is sent as JSON; nil is null.
-type Method func(ctx context.Context, params json.RawMessage) (any, error)
-
 // Link keeps a session connected to its hub.
 type Link struct {
+	conn
 	id     wire.SessionID
-	client *Client
 	o      LinkOptions
-	log    *slog.Logger
-	socket *socketio.Client
 	outbox *outbox
 	wake   chan struct{}
 
-	ctx     context.Context // of Run
-	running sync.WaitGroup
 	// greeted says that the hub of this connection said what it can do; nothing
 	// is sent before. acknowledges says whether it confirms messages.
 	greeted, acknowledges atomic.Bool
@@ -70,17 +66,13 @@ type Link struct {
 // before Run.
 func (c *Client) Link(s wire.Session, o LinkOptions) *Link {
 	l := &Link{
-		id: s.ID, client: c, o: o, log: c.o.Logger, outbox: newOutbox(), wake: make(chan struct{}, 1),
-		metadata: newVersioned("metadata", wire.EventUpdateMetadata, s.Metadata, s.MetadataVersion),
-		state:    newVersioned("agentState", wire.EventUpdateState, s.AgentState, s.AgentStateVersion),
+		conn: conn{client: c, log: c.o.Logger, scope: string(s.ID), methods: o.Methods}, id: s.ID, o: o, outbox: newOutbox(), wake: make(chan struct{}, 1),
+		metadata: newVersioned("metadata", wire.EventUpdateMetadata, map[string]any{"sid": s.ID}, s.Metadata, s.MetadataVersion),
+		state:    newVersioned("agentState", wire.EventUpdateState, map[string]any{"sid": s.ID}, s.AgentState, s.AgentStateVersion),
 		alive:    wire.SessionAlive{SID: s.ID}, seen: map[wire.MessageID]int64{},
 	}
-	l.socket = socketio.NewClient(c.o.BaseURL, socketio.ClientOptions{
-		Namespace: "/cli", Header: c.o.Headers, Logger: c.o.Logger, ReconnectMin: o.ReconnectMin, ReconnectMax: o.ReconnectMax,
-		Auth: func() any {
-			return wire.Handshake{Token: c.o.Token, ClientType: "session-scoped", SessionID: s.ID}
-		},
-	})
+	l.open(socketio.ClientOptions{ReconnectMin: o.ReconnectMin, ReconnectMax: o.ReconnectMax},
+		wire.Handshake{ClientType: "session-scoped", SessionID: s.ID})
 	l.socket.OnConnect(l.connected)
 	l.socket.OnDisconnect(func(err error) {
 		l.greeted.Store(false)
@@ -91,21 +83,18 @@ func (c *Client) Link(s wire.Session, o LinkOptions) *Link {
 		l.refused(err.Error())
 	})
 	l.socket.Handle(wire.EventUpdate, l.update)
-	l.socket.Handle(wire.EventRPCRequest, l.serve)
-	l.socket.Handle(wire.EventError, func(args []json.RawMessage, _ socketio.Ack) {
-		var e wire.SocketError
-		if len(args) > 0 && json.Unmarshal(args[0], &e) == nil {
-			l.log.Warn("the hub reports an error", "message", e.Message, "code", e.Code)
-		}
-	})
+	for event, handle := range o.Events {
+		l.socket.Handle(event, func(args []json.RawMessage, _ socketio.Ack) {
+			if len(args) > 0 {
+				handle(args[0])
+			}
+		})
+	}
 	return l
 }
 
 // ID is the session's.
 func (l *Link) ID() wire.SessionID { return l.id }
-
-// Connected says whether there is a connection now.
-func (l *Link) Connected() bool { return l.socket.Connected() }
 
 // Run keeps the link until ctx ends, and waits for everything it started.
 func (l *Link) Run(ctx context.Context) error {
@@ -129,10 +118,11 @@ func (l *Link) refused(reason string) {
 // connected greets the hub: what can be called, then what is true now. What
 // waits follows once it is known whether this hub confirms.
 func (l *Link) connected() {
-	for name := range l.o.Methods {
-		_ = l.socket.Emit(wire.EventRPCRegister, wire.RPCRegister{Method: string(l.id) + ":" + name}) // the next connect registers again
-	}
+	l.register()
 	l.sendAlive(true)
+	if l.o.Connected != nil {
+		l.o.Connected()
+	}
 	l.running.Go(l.resume)
 }
 
@@ -279,47 +269,4 @@ func (l *Link) firstSight(id wire.MessageID) bool {
 		}
 	}
 	return !known
-}
-
-// serve answers a call of the hub.
-func (l *Link) serve(args []json.RawMessage, ack socketio.Ack) {
-	var in wire.RPCRequest
-	if len(args) == 0 || json.Unmarshal(args[0], &in) != nil {
-		ack(failure("bad request"))
-		return
-	}
-	prefix := string(l.id) + ":"
-	method := l.o.Methods[in.Method[min(len(prefix), len(in.Method)):]]
-	if method == nil || in.Method[:min(len(prefix), len(in.Method))] != prefix {
-		ack(failure("Method not found"))
-		return
-	}
-	params := json.RawMessage(in.Params)
-	if !json.Valid(params) {
-		params = json.RawMessage("null")
-	}
-	l.running.Go(func() {
-		result, err := method(l.ctx, params)
-		switch {
-		case err != nil:
-			ack(failure(err.Error()))
-		case result == nil:
-			ack(nil)
-		default:
-			ack(encoded(result))
-		}
-	})
-}
-
-// encoded is a result as hubs read it: a string that holds JSON.
-func encoded(v any) string {
-	raw, err := json.Marshal(v)
-	if err != nil {
-		return failure(err.Error())
-	}
-	return string(raw)
-}
-
-func failure(text string) string {
-	return encoded(map[string]string{"error": text})
 }

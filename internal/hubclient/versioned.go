@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"time"
@@ -22,15 +23,16 @@ const writeWithin = 15 * time.Second
 // it builds on, and is derived anew when another came first.
 type versioned struct {
 	name, event string
-	writing     chan struct{} // one token: a write at a time
+	of          map[string]any // says in a write whose value it is
+	writing     chan struct{}  // one token: a write at a time
 
 	mu      sync.Mutex
 	version int64
 	value   json.RawMessage
 }
 
-func newVersioned(name, event string, value json.RawMessage, version int64) *versioned {
-	v := &versioned{name: name, event: event, writing: make(chan struct{}, 1), value: value, version: version}
+func newVersioned(name, event string, of map[string]any, value json.RawMessage, version int64) *versioned {
+	v := &versioned{name: name, event: event, of: of, writing: make(chan struct{}, 1), value: value, version: version}
 	v.writing <- struct{}{}
 	return v
 }
@@ -56,11 +58,16 @@ func (v *versioned) adopt(u *wire.Versioned) {
 // UpdateMetadata changes keys of the session's metadata: change gets what is
 // stored, perhaps more than once. It tries until it succeeds or ctx ends.
 func (l *Link) UpdateMetadata(ctx context.Context, change func(m map[string]json.RawMessage)) error {
-	return l.write(ctx, l.metadata, func(old json.RawMessage) (any, error) {
+	return l.write(ctx, l.metadata, changing(change))
+}
+
+// changing derives a value by changing keys of the old one.
+func changing(change func(m map[string]json.RawMessage)) func(old json.RawMessage) (any, error) {
+	return func(old json.RawMessage) (any, error) {
 		m := map[string]json.RawMessage{}
 		if len(old) > 0 {
 			if err := json.Unmarshal(old, &m); err != nil {
-				return nil, fmt.Errorf("read the session's metadata: %w", err)
+				return nil, fmt.Errorf("read what the hub has: %w", err)
 			}
 		}
 		if m == nil {
@@ -68,7 +75,7 @@ func (l *Link) UpdateMetadata(ctx context.Context, change func(m map[string]json
 		}
 		change(m)
 		return m, nil
-	})
+	}
 }
 
 // UpdateState changes the session's agent state likewise.
@@ -101,7 +108,7 @@ func (l *Link) Metadata() json.RawMessage {
 	return raw
 }
 
-func (l *Link) write(ctx context.Context, v *versioned, derive func(old json.RawMessage) (any, error)) error {
+func (c *conn) write(ctx context.Context, v *versioned, derive func(old json.RawMessage) (any, error)) error {
 	select {
 	case <-v.writing:
 		defer func() { v.writing <- struct{}{} }()
@@ -109,7 +116,7 @@ func (l *Link) write(ctx context.Context, v *versioned, derive func(old json.Raw
 		return context.Cause(ctx)
 	}
 	for failures := 0; ; failures++ {
-		done, err := l.tryWrite(ctx, v, derive)
+		done, err := c.tryWrite(ctx, v, derive)
 		if done || err != nil {
 			return err
 		}
@@ -123,7 +130,7 @@ func (l *Link) write(ctx context.Context, v *versioned, derive func(old json.Raw
 }
 
 // tryWrite makes one attempt. An error ends the attempts.
-func (l *Link) tryWrite(ctx context.Context, v *versioned, derive func(old json.RawMessage) (any, error)) (done bool, err error) {
+func (c *conn) tryWrite(ctx context.Context, v *versioned, derive func(old json.RawMessage) (any, error)) (done bool, err error) {
 	old, version := v.current()
 	value, err := derive(old)
 	if err != nil {
@@ -131,11 +138,13 @@ func (l *Link) tryWrite(ctx context.Context, v *versioned, derive func(old json.
 	}
 	raw, err := json.Marshal(value)
 	if err != nil {
-		return false, fmt.Errorf("encode the session's %s: %w", v.name, err)
+		return false, fmt.Errorf("encode the %s: %w", v.name, err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, writeWithin)
 	defer cancel()
-	reply, err := l.socket.Call(ctx, v.event, map[string]any{"sid": l.id, "expectedVersion": version, v.name: json.RawMessage(raw)})
+	write := map[string]any{"expectedVersion": version, v.name: json.RawMessage(raw)}
+	maps.Copy(write, v.of)
+	reply, err := c.socket.Call(ctx, v.event, write)
 	if err != nil || len(reply) == 0 {
 		return false, nil // not connected, or no answer: try again
 	}
@@ -143,10 +152,7 @@ func (l *Link) tryWrite(ctx context.Context, v *versioned, derive func(old json.
 	if json.Unmarshal(reply[0], &ack) != nil {
 		return false, nil
 	}
-	stored := ack.Metadata
-	if v == l.state {
-		stored = ack.AgentState
-	}
+	stored := map[string]json.RawMessage{"metadata": ack.Metadata, "agentState": ack.AgentState, "runnerState": ack.RunnerState}[v.name]
 	switch ack.Result {
 	case wire.WriteSuccess:
 		v.adopt(&wire.Versioned{Version: ack.Version, Value: stored})

@@ -72,10 +72,14 @@ func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, 
 	if err != nil {
 		return nil, err
 	}
+	if tree := workspace.WorktreeOf(ctx, o.Open.Dir); tree != nil && o.Facts.Metadata != nil {
+		o.Facts.Metadata["worktree"] = tree
+	}
 	row, err := establish(ctx, client, &o)
 	if err != nil {
 		return nil, errors.Join(err, files.Close())
 	}
+	reportToRunner(ctx, &o.Facts, row.ID, o.Logger)
 	s := &Session{log: o.Logger, flavor: o.Agent.Flavor(), queue: newQueue(), row: row, config: o.Open.Config, uploads: workspace.NewUploads(string(row.ID)), files: files}
 	s.titled = hasTitle(row.Metadata)
 	if o.Facts.ExistingID != "" {

@@ -1,0 +1,31 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"log/slog"
+	"time"
+
+	"hapi/internal/control"
+	"hapi/internal/wire"
+)
+
+// reportWithin bounds the report: it is to a process of this machine.
+const reportWithin = 3 * time.Second
+
+// reportToRunner tells this machine's runner, if there is one, which session
+// this process feeds. The runner that started it waits for that; without one a
+// session is as good.
+func reportToRunner(ctx context.Context, f *Facts, id wire.SessionID, log *slog.Logger) {
+	dir, _ := f.Machine["happyHomeDir"].(string)
+	metadata, err := json.Marshal(f.Metadata)
+	if err == nil && dir != "" {
+		ctx, cancel := context.WithTimeout(ctx, reportWithin)
+		defer cancel()
+		err = control.Report(ctx, dir, wire.SessionStarted{SessionID: id, Metadata: metadata})
+	}
+	if err != nil && !errors.Is(err, control.ErrNotRunning) {
+		log.Warn("the runner was not told of this session", "err", err)
+	}
+}
