@@ -33,12 +33,20 @@ func (h *testHub) processOf(row wire.Session, methods map[string]hubclient.Metho
 		Methods: methods, Prompt: func(m wire.DeliveredMessage) { p.prompts <- m },
 		Cancel: func(wire.CancelQueuedUpdate) wire.CancelAnswer { return wire.CancelAnswer{Removed: true} },
 	})
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan struct{})
-	go func() { defer close(ended); _ = p.Run(ctx) }()
-	h.t.Cleanup(func() { stop(); <-ended })
+	h.run(p)
 	h.eventually("the session to be active", func() bool { return h.detail(row.ID).Active })
 	return p
+}
+
+// run keeps a process connected until the test ends.
+func (h *testHub) run(p *process) {
+	ctx, stop := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = p.Run(ctx)
+	}()
+	h.t.Cleanup(func() { stop(); <-ended })
 }
 
 func metadataOf(t *testing.T, w wire.Session) map[string]any {

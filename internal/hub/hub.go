@@ -112,6 +112,7 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 	h.notes = scratchlist.New(st, h.sessions, scratchlist.Options{
 		Dir: filepath.Join(c.Dir, "scratchlist-attachments"), Limits: c.ScratchlistLimits, Logger: h.log,
 	})
+	h.sessions.Follow(h.notes)
 	h.usage = usage.New(st, usage.Options{Logger: h.log})
 	h.io = socketio.NewServer(socketio.ServerOptions{
 		AllowOrigin: origins.Allows, AllowAnyOrigin: origins.Any(), Logger: h.log,

@@ -111,8 +111,9 @@ func TestDeleteTakesEverythingAndTellsEveryone(t *testing.T) {
 	h := newHub(t)
 	s := h.sessionOf(`{"path":"/work","host":"test"}`)
 	p := h.processOf(s, nil)
-	say(t, p, "hello")
 	watching := h.stream("all=true", "", false)
+	watching.next("connection-changed")
+	say(t, p, "hello")
 	watching.next(wire.MessageReceived)
 	if err := p.Flush(t.Context()); err != nil {
 		t.Fatal(err)

@@ -21,6 +21,7 @@ func (p *Plane) message(c *peer, raw json.RawMessage, ack socketio.Ack) {
 		ack(wire.AppendAck{Result: wire.WriteError, Reason: "invalid"})
 		return
 	}
+	in.SID = p.sessions.Resolve(c.ns, in.SID) // it may have been merged meanwhile: nothing said is lost
 	err := p.messages.Append(c.durable(), c.ns, in, c.socket, func(a wire.AppendAck) { ack(a) })
 	switch {
 	case err == nil:
@@ -187,6 +188,7 @@ func (p *Plane) messagesConsumed(c *peer, raw json.RawMessage, ack socketio.Ack)
 	if in.SID == "" {
 		return
 	}
+	in.SID = p.sessions.Resolve(c.ns, in.SID)
 	err := p.messages.Consumed(c.durable(), c.ns, in, func(err error) {
 		if err != nil {
 			p.logFailure("mark prompts as taken", in.SID, err)

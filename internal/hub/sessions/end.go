@@ -51,8 +51,8 @@ func knownReason(reason string) string {
 	return ""
 }
 
-// Run marks sessions inactive that were not heard of for too long. It returns
-// when ctx ends.
+// Run marks sessions inactive that were not heard of for too long, and merges
+// those that turned out to be one. It returns when ctx ends.
 func (s *Service) Run(ctx context.Context) error {
 	tick := time.NewTicker(sweepEvery)
 	defer tick.Stop()
@@ -60,7 +60,10 @@ func (s *Service) Run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-s.nudge:
+			s.mergeSuspects(ctx)
 		case <-tick.C:
+			s.stopExpecting()
 			for _, id := range s.silent() {
 				if err := s.expire(ctx, id); err != nil && ctx.Err() == nil {
 					s.log.ErrorContext(ctx, "session sweep failed", "session", id, "err", err)
@@ -137,7 +140,7 @@ func (s *Service) calm(id wire.SessionID) {
 	if e := s.all[id]; e != nil {
 		l := &e.live
 		l.thinking, l.turnStartedAt = false, nil
-		l.graceUntil, l.promptWaits, l.ready = time.Time{}, false, false
+		l.graceUntil, l.promptWaits, l.ready, l.expectedUntil = time.Time{}, false, false, time.Time{}
 		e.notify()
 	}
 }

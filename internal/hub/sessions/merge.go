@@ -14,8 +14,13 @@ import (
 // what from had goes into the other, and its id leads there from then on. A
 // session that is merged there already is a success.
 func (s *Service) Merge(ctx context.Context, ns wire.Namespace, from, into wire.SessionID) error {
+	if s.follower != nil {
+		if err := s.follower.Joining(ns, from, into); err != nil {
+			return fmt.Errorf("prepare the merge of session %s: %w", from, err)
+		}
+	}
 	var merged *store.Session
-	return s.store.WriteJob(ctx, store.Job{
+	err := s.store.WriteJob(ctx, store.Job{
 		Do: func(tx *store.Tx) error {
 			merged = nil
 			source, known, err := s.store.SessionByID(ctx, tx, from)
@@ -51,6 +56,10 @@ func (s *Service) Merge(ctx context.Context, ns wire.Namespace, from, into wire.
 			}
 		},
 	})
+	if err == nil && merged != nil {
+		s.gone(ns, from)
+	}
+	return err
 }
 
 // absorb gives a session what it lacks and another one of the same conversation

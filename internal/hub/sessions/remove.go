@@ -17,7 +17,7 @@ func (s *Service) Delete(ctx context.Context, ns wire.Namespace, id wire.Session
 	if err := s.Access(ns, id); err != nil {
 		return err
 	}
-	return s.store.WriteJob(ctx, store.Job{
+	err := s.store.WriteJob(ctx, store.Job{
 		Do: func(tx *store.Tx) error {
 			row, ok, err := s.store.SessionByID(ctx, tx, id)
 			switch {
@@ -33,6 +33,16 @@ func (s *Service) Delete(ctx context.Context, ns wire.Namespace, id wire.Session
 		},
 		Applied: func() { s.forget(id, "") },
 	})
+	if err == nil {
+		s.gone(ns, id)
+	}
+	return err
+}
+
+func (s *Service) gone(ns wire.Namespace, id wire.SessionID) {
+	if s.follower != nil {
+		s.follower.Gone(ns, id)
+	}
 }
 
 // forget drops a session from memory. It is known as target from then on, if
@@ -45,6 +55,7 @@ func (s *Service) forget(id, target wire.SessionID) {
 		return
 	}
 	delete(s.all, id)
+	s.untrack(id, e)
 	for former, a := range s.aliases {
 		switch {
 		case a.Target != id:

@@ -53,7 +53,27 @@ type Service struct {
 	aliases map[wire.SessionID]store.Alias // former ids
 	// appeared is closed, and replaced, when a session is added.
 	appeared chan struct{}
+
+	held     map[conversation][]wire.SessionID // who holds which conversation
+	suspects map[conversation]bool             // those to look at
+	nudge    chan struct{}                     // wakes Run when there are any
+	busy     map[wire.SessionID]bool           // whose history is being changed
+
+	follower Follower
 }
+
+// Follower keeps something of sessions that is not in the store. Its methods
+// are called outside of transactions, one at a time for a session.
+type Follower interface {
+	// Joining is told before a session is merged into another one: what is kept
+	// of the first is to be there for the second as well.
+	Joining(ns wire.Namespace, from, into wire.SessionID) error
+	// Gone is told that there is no such session any more.
+	Gone(ns wire.Namespace, id wire.SessionID)
+}
+
+// Follow says who follows the sessions. It comes before the first call.
+func (s *Service) Follow(f Follower) { s.follower = f }
 
 // entry is one session: what is committed, how that is shown, and what only
 // memory knows. Guarded by Service.mu.
@@ -63,7 +83,8 @@ type entry struct {
 	view  MetadataView // of shown
 	live  live
 
-	changed chan struct{} // closed at the next change; nil while nobody waits
+	conversation conversation  // as the namespace's sessions are compared by it
+	changed      chan struct{} // closed at the next change; nil while nobody waits
 }
 
 type live struct {
@@ -75,7 +96,8 @@ type live struct {
 	collaborationMode string
 	copilotAgentMode  string
 	config            configGuard
-	ready             bool // its agent said that it takes prompts
+	ready             bool      // its agent said that it takes prompts
+	expectedUntil     time.Time // its process was there before the hub was restarted
 
 	graceUntil   time.Time // thinking is held until then
 	promptWaits  bool      // a prompt was accepted and not taken
@@ -86,6 +108,8 @@ type live struct {
 // New makes a Service. Load comes before anything else.
 func New(st *store.Store, o Options) *Service {
 	s := &Service{store: st, now: o.Now, newID: o.NewID, log: o.Logger, tell: o.Live, all: map[wire.SessionID]*entry{}, aliases: map[wire.SessionID]store.Alias{}, appeared: make(chan struct{})}
+	s.held, s.suspects, s.busy = map[conversation][]wire.SessionID{}, map[conversation]bool{}, map[wire.SessionID]bool{}
+	s.nudge = make(chan struct{}, 1)
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -104,6 +128,10 @@ func New(st *store.Store, o Options) *Service {
 // Load reads all sessions and marks them inactive: nobody has been heard of
 // since this hub started. The store's writer must be running.
 func (s *Service) Load(ctx context.Context) error {
+	before, err := s.store.Sessions(ctx, s.store.Reader())
+	if err != nil {
+		return fmt.Errorf("load sessions: %w", err)
+	}
 	if err := s.store.Write(ctx, func(tx *store.Tx) error { return tx.DeactivateSessions(ctx) }); err != nil {
 		return fmt.Errorf("mark sessions inactive: %w", err)
 	}
@@ -122,6 +150,11 @@ func (s *Service) Load(ctx context.Context) error {
 	}
 	for _, row := range rows {
 		s.applyLocked(row)
+	}
+	for _, row := range before {
+		if e := s.all[row.ID]; e != nil && row.Active {
+			e.live.expectedUntil = s.now().Add(expireAfter)
+		}
 	}
 	return nil
 }
@@ -218,8 +251,12 @@ func (s *Service) applyLocked(row store.Session) {
 		close(s.appeared)
 		s.appeared = make(chan struct{})
 	}
+	known, wasActive := e.row.ID != "", e.row.Active
 	e.row = row
 	e.shown, e.view = present(&row)
+	if changed := s.track(row.ID, e); known && (changed || wasActive != row.Active) {
+		s.suspect(e.conversation)
+	}
 	e.live.activeAt = max(e.live.activeAt, row.ActiveAt)
 	e.live.activeAsOfDB = row.ActiveAt
 	e.notify()
@@ -331,6 +368,17 @@ type MetadataView struct {
 	SupersededBy            wire.SessionID      `json:"supersededBySessionId"`
 	StartingMode            *string             `json:"startingMode"`
 	CursorProtocol          string              `json:"cursorSessionProtocol"`
+
+	ClaudeSessionID   string `json:"claudeSessionId"`
+	CodexSessionID    string `json:"codexSessionId"`
+	GeminiSessionID   string `json:"geminiSessionId"`
+	OpencodeSessionID string `json:"opencodeSessionId"`
+	GrokSessionID     string `json:"grokSessionId"`
+	CursorSessionID   string `json:"cursorSessionId"`
+	PiSessionID       string `json:"piSessionId"`
+	AgySessionID      string `json:"agySessionId"`
+	CopilotSessionID  string `json:"copilotSessionId"`
+	KimiSessionID     string `json:"kimiSessionId"`
 }
 
 // Metadata reads a session's shown metadata; null gives the zero view.
@@ -340,6 +388,21 @@ func Metadata(w *wire.Session) MetadataView {
 		_ = json.Unmarshal(w.Metadata, &v) // shown metadata has been validated field by field
 	}
 	return v
+}
+
+// natives are the view's native ids, in the order in which sessions are
+// compared by them.
+func (v *MetadataView) natives() [10]nativeID {
+	return [...]nativeID{
+		{wire.FlavorCodex, v.CodexSessionID}, {wire.FlavorClaude, v.ClaudeSessionID}, {wire.FlavorGemini, v.GeminiSessionID},
+		{wire.FlavorOpencode, v.OpencodeSessionID}, {wire.FlavorGrok, v.GrokSessionID}, {wire.FlavorCursor, v.CursorSessionID},
+		{wire.FlavorPi, v.PiSessionID}, {wire.FlavorAgy, v.AgySessionID}, {wire.FlavorCopilot, v.CopilotSessionID}, {wire.FlavorKimi, v.KimiSessionID},
+	}
+}
+
+type nativeID struct {
+	flavor wire.Flavor
+	id     string
 }
 
 // Host is the host name in a session's or a machine's metadata.

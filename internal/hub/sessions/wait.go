@@ -80,6 +80,7 @@ func (s *Service) Ready(ns wire.Namespace, id wire.SessionID) error {
 		return err
 	}
 	e.live.ready = true
+	s.suspect(e.conversation)
 	e.notify()
 	return nil
 }

@@ -36,6 +36,15 @@ func (tx *Tx) MergeSession(ctx context.Context, ns wire.Namespace, from, into wi
 			return fmt.Errorf("merge session %s into %s: %s: %w", from, into, step.what, err)
 		}
 	}
+	// Paths of notes' files name their session.
+	if _, err := tx.Exec(ctx, `
+		UPDATE OR IGNORE scratchlist SET session_key = $2, attachments = replace(attachments, $3, $4)
+		WHERE session_key = $1`, source, target, "/"+string(from)+"/", "/"+string(into)+"/"); err != nil {
+		return fmt.Errorf("merge session %s into %s: move notes: %w", from, into, err)
+	}
+	if err := tx.MoveUsage(ctx, from, into); err != nil {
+		return err
+	}
 	if err := tx.renumber(ctx, target); err != nil {
 		return fmt.Errorf("merge session %s into %s: %w", from, into, err)
 	}
