@@ -47,6 +47,7 @@ var floors = map[string]int{
 	"cmd/hapi":               6,
 
 	"internal/hub/scratchlist": 2,
+	"internal/hub/push":        2,
 
 	// For tests.
 	"internal/hub/apitest": 1,

@@ -46,6 +46,7 @@ type Hub struct {
 	JWTSecret             []byte // secret
 	OwnerID               int64
 	ScratchlistLimits     wire.ScratchlistLimits
+	VAPID                 VAPIDKeys
 	// Persisted names the settings that were taken over from the environment.
 	Persisted []string
 }
@@ -70,7 +71,7 @@ func (h *Home) Hub(ctx context.Context, flags HubFlags) (*Hub, error) {
 			return false, err
 		}
 		c.Persisted = l.persisted
-		return len(l.persisted) > 0 || c.Token.From == Generated, nil
+		return len(l.persisted) > 0 || l.made || c.Token.From == Generated, nil
 	})
 	if err != nil {
 		return nil, err
@@ -83,6 +84,7 @@ type loader struct {
 	env       Env
 	settings  settings
 	persisted []string
+	made      bool // something that did not exist
 	err       error
 }
 
@@ -149,6 +151,7 @@ func (l *loader) hub(c *Hub, flags HubFlags) {
 	l.keep("publicUrl", c.PublicURL.From, c.PublicURL.Text)
 	l.origins(c)
 	c.ScratchlistLimits = l.scratchlist()
+	c.VAPID = l.vapidKeys()
 	l.token(c)
 	l.database(c)
 }

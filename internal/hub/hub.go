@@ -25,6 +25,7 @@ import (
 	"hapi/internal/hub/lifecycle"
 	"hapi/internal/hub/machines"
 	"hapi/internal/hub/messages"
+	"hapi/internal/hub/push"
 	"hapi/internal/hub/rpc"
 	"hapi/internal/hub/scratchlist"
 	"hapi/internal/hub/sessions"
@@ -119,14 +120,16 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 	})
 	keys := auth.New(auth.Keys{Token: c.Token.Text, JWTSecret: c.JWTSecret, OwnerID: c.OwnerID}, auth.Options{})
 	h.lifecycle = lifecycle.New(h.sessions, h.machines, st, calls, lifecycle.Options{Logger: h.log, Waits: o.Waits})
+	settings := home.At(c.Dir)
 	processes := cliplane.New(cliplane.Deps{
 		Auth: keys, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, Lifecycle: h.lifecycle, RPC: calls, IO: h.io,
-		Ready: h.ready.Load, Logger: h.log,
+		Settings: settings,
+		Ready:    h.ready.Load, Logger: h.log,
 	})
 	h.messages.DeliverTo(processes)
 	h.api = api.New(api.Deps{
 		Auth: keys, OwnerID: c.OwnerID, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, RPC: calls,
-		Notes:     h.notes,
+		Notes: h.notes, Push: push.New(st, push.Options{PublicKey: c.VAPID.Public}), Settings: settings, Storage: st,
 		Lifecycle: h.lifecycle, Usage: h.usage, Bus: bus, Changes: st, Origins: origins, WebUI: app, Ready: h.ready.Load, Logger: h.log,
 	})
 	h.handler = h.route(origins.CORS(h.api.Recovering(processes.Handler())))

@@ -46,6 +46,7 @@ func config(dir string) *home.Hub {
 	return &home.Hub{
 		Token: home.Value{Text: baseToken}, Dir: dir, DBPath: filepath.Join(dir, "hapi.db"), JWTSecret: bytes.Repeat([]byte("k"), 32),
 		OwnerID: 7, CORSOrigins: []string{"http://localhost:3006"},
+		VAPID: home.VAPIDKeys{Public: "public-key-of-tests"},
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	"hapi/internal/hub/events"
 	"hapi/internal/hub/lifecycle"
 	"hapi/internal/hub/messages"
+	"hapi/internal/hub/push"
 	"hapi/internal/hub/scratchlist"
 	"hapi/internal/hub/sessions"
 	"hapi/internal/hub/store"
@@ -39,7 +40,10 @@ type Deps struct {
 	Origins   Origins
 	WebUI     http.Handler // everything outside the hub's own paths
 
-	Notes *scratchlist.Service
+	Notes    *scratchlist.Service
+	Push     *push.Service
+	Settings Settings
+	Storage  Storage
 
 	// Ready says whether the services take calls; before and after, routes
 	// that need them answer 503.
@@ -64,7 +68,10 @@ type API struct {
 	ready     func() bool
 	log       *slog.Logger
 
-	notes *scratchlist.Service
+	notes    *scratchlist.Service
+	push     *push.Service
+	settings Settings
+	storage  Storage
 
 	watchers watchers
 	uploads  chan struct{} // one token for each upload being relayed
@@ -79,7 +86,8 @@ func New(d Deps) *API {
 	a := &API{
 		auth: d.Auth, ownerID: d.OwnerID, sessions: d.Sessions, messages: d.Messages, machines: d.Machines, lifecycle: d.Lifecycle,
 		rpc: d.RPC, bus: d.Bus, changes: d.Changes, origins: d.Origins, webUI: d.WebUI, ready: d.Ready, log: d.Logger,
-		notes:   d.Notes,
+		notes: d.Notes,
+		push:  d.Push, settings: d.Settings, storage: d.Storage,
 		usage:   d.Usage,
 		uploads: make(chan struct{}, maxUploads),
 	}
@@ -120,6 +128,10 @@ func (a *API) routes() http.Handler {
 	a.handle(open, "/api/auth", noRoute)
 	a.handle(open, "POST /api/bind", a.bind)
 	a.handle(open, "/api/bind", noRoute)
+	for path := range voiceSockets {
+		a.handle(open, "GET "+path, a.noVoiceSocket)
+		a.handle(open, path, noRoute)
+	}
 
 	known := http.NewServeMux()
 	a.handle(known, "GET /api/sessions", a.listSessions)
@@ -154,6 +166,9 @@ func (a *API) routes() http.Handler {
 	a.workspaceRoutes(known)
 	a.catalogRoutes(known)
 	a.scratchlistRoutes(known)
+	a.pushRoutes(known)
+	a.hubRoutes(known)
+	a.absentRoutes(known)
 	a.handle(known, "GET /api/sessions/{id}/generated-images/{imageId}", a.generatedImage)
 	a.handle(known, "GET /api/usage/summary", a.usageSummary)
 	a.handle(known, "POST /api/visibility", a.setVisibility)
@@ -163,7 +178,7 @@ func (a *API) routes() http.Handler {
 	authenticated := a.authenticated(known)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
-		case "/health", "/api/auth", "/api/bind":
+		case "/health", "/api/auth", "/api/bind", "/api/voice/gemini-ws", "/api/voice/qwen-ws":
 			open.ServeHTTP(w, r)
 		default:
 			authenticated.ServeHTTP(w, r)

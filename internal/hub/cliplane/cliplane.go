@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"sync"
 
+	"hapi/internal/home"
 	"hapi/internal/hub/auth"
 	"hapi/internal/hub/lifecycle"
 	"hapi/internal/hub/machines"
@@ -30,6 +31,9 @@ type Deps struct {
 	Lifecycle *lifecycle.Service
 	RPC       *rpc.Registry
 	IO        *socketio.Server
+
+	Settings Settings
+
 	// Ready says whether the services take calls. Before and after, REST answers
 	// 503 and sockets are closed, so that their clients try again.
 	Ready  func() bool
@@ -47,13 +51,20 @@ type Plane struct {
 	ready     func() bool
 	log       *slog.Logger
 	cli       *socketio.Namespace
+
+	settings Settings
+}
+
+// Settings are those that the owner switches while the hub runs.
+type Settings interface {
+	Toggles() (home.Toggles, error)
 }
 
 // New makes the plane and declares its namespaces.
 func New(d Deps) *Plane {
 	p := &Plane{
 		auth: d.Auth, sessions: d.Sessions, messages: d.Messages, machines: d.Machines, lifecycle: d.Lifecycle, rpc: d.RPC,
-		ready: d.Ready, log: d.Logger, cli: d.IO.Namespace("/cli"),
+		settings: d.Settings, ready: d.Ready, log: d.Logger, cli: d.IO.Namespace("/cli"),
 	}
 	d.IO.Namespace("/") // exists, and does nothing
 	p.cli.OnConnect(p.connect)

@@ -124,13 +124,25 @@ func (p *Plane) createSession(r *http.Request) (any, error) {
 		}
 	}
 	s, err := p.sessions.CreateOrLoad(r.Context(), namespaceOf(r), in)
-	return wire.CLISession{Session: s}, err
+	if err != nil {
+		return nil, err
+	}
+	return p.withSettings(s)
 }
 
 func (p *Plane) getSession(r *http.Request) (any, error) {
 	ns := namespaceOf(r)
 	s, err := p.sessions.Get(ns, p.sessions.Resolve(ns, wire.SessionID(r.PathValue("id"))))
-	return wire.CLISession{Session: s}, err
+	if err != nil {
+		return nil, err
+	}
+	return p.withSettings(s)
+}
+
+// withSettings adds the hub's settings that concern a session process.
+func (p *Plane) withSettings(s wire.Session) (any, error) {
+	t, err := p.settings.Toggles()
+	return wire.CLISession{Session: s, SessionSummaryContract: t.SessionSummaryContract}, err
 }
 
 // resumable serves GET /cli/sessions/resumable: what can go on in a terminal.

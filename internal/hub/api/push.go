@@ -1,0 +1,175 @@
+package api
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"hapi/internal/hub/answer"
+	"hapi/internal/wire"
+)
+
+func (a *API) pushRoutes(mux *http.ServeMux) {
+	a.handle(mux, "GET /api/push/vapid-public-key", a.pushKey)
+	a.handle(mux, "POST /api/push/subscribe", a.subscribe)
+	a.handle(mux, "DELETE /api/push/subscribe", a.unsubscribe)
+	a.handle(mux, "POST /api/devices/register", a.registerDevice)
+	a.handle(mux, "DELETE /api/devices/register", a.unregisterDevice)
+}
+
+// pushKey serves GET /api/push/vapid-public-key.
+func (a *API) pushKey(w http.ResponseWriter, r *http.Request) error {
+	a.write(w, r, http.StatusOK, map[string]string{"publicKey": a.push.PublicKey()})
+	return nil
+}
+
+// subscribe serves POST /api/push/subscribe.
+func (a *API) subscribe(w http.ResponseWriter, r *http.Request) error {
+	if err := a.connected(); err != nil {
+		return err
+	}
+	o, err := readObject(r)
+	if err != nil {
+		return bare(err)
+	}
+	keys := object{fields: *orEmpty(decodeAs[map[string]json.RawMessage](o, "keys", o.fields["keys"], "object"))}
+	p := wire.PushSubscription{
+		Endpoint: o.requiredText("endpoint"),
+		Keys:     wire.PushKeys{P256dh: keys.requiredText("p256dh"), Auth: keys.requiredText("auth")},
+	}
+	if o.err() != nil || keys.err() != nil || !pushEndpoint(p.Endpoint) || p.Keys.P256dh == "" || p.Keys.Auth == "" {
+		return wire.ErrInvalidBody
+	}
+	if err := a.push.Subscribe(r.Context(), callerOf(r).NS, p); err != nil {
+		return err
+	}
+	a.write(w, r, http.StatusOK, answer.OK)
+	return nil
+}
+
+func orEmpty(m *map[string]json.RawMessage) *map[string]json.RawMessage {
+	if m == nil {
+		return &map[string]json.RawMessage{}
+	}
+	return m
+}
+
+const maxEndpoint = 4096
+
+// pushEndpoint says whether the hub could send to it.
+func pushEndpoint(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && len(s) <= maxEndpoint && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http")
+}
+
+// unsubscribe serves DELETE /api/push/subscribe.
+func (a *API) unsubscribe(w http.ResponseWriter, r *http.Request) error {
+	if err := a.connected(); err != nil {
+		return err
+	}
+	o, err := readObject(r)
+	if err != nil {
+		return bare(err)
+	}
+	endpoint := o.requiredText("endpoint")
+	if o.err() != nil || endpoint == "" {
+		return wire.ErrInvalidBody
+	}
+	if err := a.push.Unsubscribe(r.Context(), callerOf(r).NS, endpoint); err != nil {
+		return err
+	}
+	a.write(w, r, http.StatusOK, answer.OK)
+	return nil
+}
+
+// registerDevice serves POST /api/devices/register.
+func (a *API) registerDevice(w http.ResponseWriter, r *http.Request) error {
+	if err := a.connected(); err != nil {
+		return err
+	}
+	o, err := readObject(r)
+	if err != nil {
+		return err
+	}
+	d := decodeDevice(o)
+	if err := o.err(); err != nil {
+		return err
+	}
+	if err := a.push.Register(r.Context(), callerOf(r).NS, d); err != nil {
+		return err
+	}
+	a.write(w, r, http.StatusOK, answer.OK)
+	return nil
+}
+
+const maxDeviceID = 128 // characters
+
+func decodeDevice(o *object) wire.Device {
+	d := wire.Device{
+		Token: o.requiredText("token"), DeviceID: o.requiredText("deviceId"),
+		Platform: o.oneOf("platform", wire.PlatformPhone, wire.PlatformWear, wire.PlatformIOS),
+	}
+	if !o.has("platform") {
+		o.expected("platform", "string")
+	}
+	for name, text := range map[string]string{"token": d.Token, "deviceId": d.DeviceID} {
+		if text == "" && o.has(name) {
+			o.issue(name, "Too small: expected string to have >=1 characters")
+		}
+	}
+	if utf8.RuneCountInString(d.DeviceID) > maxDeviceID {
+		o.issue("deviceId", "Too big: expected string to have <=128 characters")
+	}
+	key := o.text("pushKey")
+	if d.Platform != wire.PlatformIOS {
+		return d
+	}
+	if key == nil {
+		o.issue("pushKey", "pushKey is required for ios")
+		return d
+	}
+	raw, ok := strictKey(*key)
+	if !ok {
+		o.issue("pushKey", "pushKey must be base64 of exactly 32 bytes")
+	}
+	d.PushKey = base64.StdEncoding.EncodeToString(raw)
+	return d
+}
+
+// pushKeyBytes is the length of a key of AES-256.
+const pushKeyBytes = 32
+
+func strictKey(text string) ([]byte, bool) {
+	bare := strings.TrimRight(text, "=")
+	if len(text)-len(bare) > 2 || strings.ContainsAny(text, "\r\n") { // the decoder skips line ends
+		return nil, false
+	}
+	raw, err := base64.RawStdEncoding.DecodeString(bare)
+	return raw, err == nil && len(raw) == pushKeyBytes
+}
+
+// unregisterDevice serves DELETE /api/devices/register.
+func (a *API) unregisterDevice(w http.ResponseWriter, r *http.Request) error {
+	if err := a.connected(); err != nil {
+		return err
+	}
+	o, err := readObject(r)
+	if err != nil {
+		return err
+	}
+	token := o.requiredText("token")
+	if token == "" && o.has("token") && o.issues == nil {
+		o.issue("token", "Too small: expected string to have >=1 characters")
+	}
+	if err := o.err(); err != nil {
+		return err
+	}
+	if err := a.push.Unregister(r.Context(), callerOf(r).NS, token); err != nil {
+		return err
+	}
+	a.write(w, r, http.StatusOK, answer.OK)
+	return nil
+}

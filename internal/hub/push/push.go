@@ -1,0 +1,58 @@
+// Package push knows who wants to be told what happens while nobody looks:
+// browsers by their push service, and native apps.
+package push
+
+import (
+	"context"
+	"time"
+
+	"hapi/internal/hub/store"
+	"hapi/internal/wire"
+)
+
+// Options of a Service.
+type Options struct {
+	PublicKey string // by which browsers subscribe
+	Now       func() time.Time
+}
+
+// Service keeps who wants to be told.
+type Service struct {
+	store     *store.Store
+	publicKey string
+	now       func() time.Time
+}
+
+// New makes a Service.
+func New(st *store.Store, o Options) *Service {
+	s := &Service{store: st, publicKey: o.PublicKey, now: o.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	return s
+}
+
+// PublicKey is the key that browsers subscribe with.
+func (s *Service) PublicKey() string { return s.publicKey }
+
+// Subscribe adds a browser, or renews it. Browsers say so at every start.
+func (s *Service) Subscribe(ctx context.Context, ns wire.Namespace, p wire.PushSubscription) error {
+	return s.store.Write(ctx, func(tx *store.Tx) error {
+		return tx.PutPushSubscription(ctx, ns, &p, wire.At(s.now()))
+	})
+}
+
+// Unsubscribe removes a browser.
+func (s *Service) Unsubscribe(ctx context.Context, ns wire.Namespace, endpoint string) error {
+	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.DeletePushSubscription(ctx, ns, endpoint) })
+}
+
+// Register adds a native app, or renews it.
+func (s *Service) Register(ctx context.Context, ns wire.Namespace, d wire.Device) error {
+	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.PutDevice(ctx, ns, &d, wire.At(s.now())) })
+}
+
+// Unregister removes a native app.
+func (s *Service) Unregister(ctx context.Context, ns wire.Namespace, token string) error {
+	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.DeleteDevice(ctx, ns, token) })
+}

@@ -1,0 +1,28 @@
+package wire
+
+// PushSubscription is where a browser wants to be told (http contract §5.14).
+type PushSubscription struct {
+	Endpoint string   `json:"endpoint"`
+	Keys     PushKeys `json:"keys"`
+}
+
+// PushKeys are a browser's keys, by which messages to it are encrypted.
+type PushKeys struct {
+	P256dh string `json:"p256dh"`
+	Auth   string `json:"auth"` // secret
+}
+
+// Platforms of a Device.
+const (
+	PlatformPhone = "phone"
+	PlatformWear  = "wear"
+	PlatformIOS   = "ios"
+)
+
+// Device is a native app that wants to be told.
+type Device struct {
+	Token    string `json:"token"` // secret
+	Platform string `json:"platform"`
+	DeviceID string `json:"deviceId"`
+	PushKey  string `json:"pushKey,omitempty"` // secret; of iOS: 32 bytes in base64
+}
