@@ -1,7 +1,6 @@
 package hub_test
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -195,42 +194,22 @@ func TestTodosOfOlderRowsAreFound(t *testing.T) {
 		p.says(t, toolUse("TaskCreate", fmt.Sprintf("toolu_%d", i), fmt.Sprintf(`{"subject":"step %d"}`, i)), at)
 	}
 	p.leave()
-	h.stop()
-	forgetTodos(t, h)
-	h.start(strings.TrimPrefix(h.url, "http://"))
+	h.underneath(func(st *store.Store) { // a database of before todo lists were read
+		err := st.Write(t.Context(), func(tx *store.Tx) error {
+			if _, err := tx.Exec(t.Context(), `UPDATE sessions SET todos = NULL, todos_updated_at = 0`); err != nil {
+				return err
+			}
+			_, err := tx.Exec(t.Context(), `DELETE FROM meta WHERE name = 'todos_read'`)
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
 	h.eventually("the list to be found", func() bool { return h.detail(p.id).TodosUpdatedAt == at })
 	var todos []struct{ Content string }
 	if err := json.Unmarshal(h.detail(p.id).Todos, &todos); err != nil || len(todos) != 50 || todos[49].Content != "step 49" {
 		t.Errorf("found %+v, %v", todos, err)
-	}
-}
-
-// forgetTodos makes the database one of before todo lists were read.
-func forgetTodos(t *testing.T, h *testHub) {
-	t.Helper()
-	st, err := store.Open(t.Context(), config(h.dir).DBPath, store.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() { ended <- st.Run(ctx) }()
-	err = st.Write(t.Context(), func(tx *store.Tx) error {
-		if _, err := tx.Exec(t.Context(), `UPDATE sessions SET todos = NULL, todos_updated_at = 0`); err != nil {
-			return err
-		}
-		_, err := tx.Exec(t.Context(), `DELETE FROM meta WHERE name = 'todos_read'`)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	stop()
-	if err := <-ended; err != nil {
-		t.Fatal(err)
-	}
-	if err := st.Close(); err != nil {
-		t.Fatal(err)
 	}
 }
 

@@ -4,9 +4,12 @@ package answer
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"sync"
+
+	"github.com/klauspost/compress/gzip"
 
 	"hapi/internal/hub/negotiate"
 	"hapi/internal/wire"
@@ -102,3 +105,24 @@ func Status(k wire.Kind) int {
 	}
 	return http.StatusInternalServerError
 }
+
+// Stream begins an answer of unknown length, compressed if that is welcome. It
+// is complete only once it is closed.
+func Stream(w http.ResponseWriter, r *http.Request, contentType string) io.WriteCloser {
+	h := w.Header()
+	h.Set("Content-Type", contentType)
+	h.Add("Vary", "Accept-Encoding")
+	compressed := negotiate.Gzip(r.Header.Values("Accept-Encoding"))
+	if compressed {
+		h.Set("Content-Encoding", "gzip")
+	}
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead || !compressed {
+		return plain{w}
+	}
+	return gzip.NewWriter(w)
+}
+
+type plain struct{ io.Writer }
+
+func (plain) Close() error { return nil }

@@ -170,6 +170,7 @@ func (a *API) routes() http.Handler {
 	a.hubRoutes(known)
 	a.absentRoutes(known)
 	a.handle(known, "GET /api/sessions/{id}/generated-images/{imageId}", a.generatedImage)
+	a.handle(known, "GET /api/sessions/{id}/export", a.exportSession)
 	a.handle(known, "GET /api/usage/summary", a.usageSummary)
 	a.handle(known, "POST /api/visibility", a.setVisibility)
 	a.handle(known, "GET /api/events", a.events)
@@ -245,6 +246,8 @@ type Messages interface {
 	Send(ctx context.Context, ns wire.Namespace, id wire.SessionID, in wire.SendRequest, sentFrom string) (wire.Message, error)
 	Cancel(ctx context.Context, ns wire.Namespace, id wire.SessionID, key string) (wire.CancelResult, error)
 	QueuedState(ctx context.Context, ns wire.Namespace, id wire.SessionID, ids []wire.LocalID) (wire.QueuedState, error)
+	ExportSize(ctx context.Context, ns wire.Namespace, id wire.SessionID) (count, bytes int64, err error)
+	Export(ctx context.Context, ns wire.Namespace, id wire.SessionID, visit func(*wire.Message) error) error
 	Steer(ctx context.Context, ns wire.Namespace, id wire.SessionID, key string) (wire.SteerResult, error)
 	Retry(ctx context.Context, ns wire.Namespace, id wire.SessionID, key string) (wire.RetryResult, error)
 }

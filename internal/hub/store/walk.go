@@ -40,6 +40,19 @@ func (s *Store) Walk(ctx context.Context, q Querier, session wire.SessionID, vis
 	}
 }
 
+// ConversationSize is how many rows a walk visits at most, without prompts that wait, and
+// how many bytes their contents have. No content is read for it.
+func (s *Store) ConversationSize(ctx context.Context, q Querier, session wire.SessionID) (rows, bytes int64, err error) {
+	key, err := s.sessionKey(ctx, q, session)
+	if err != nil {
+		return 0, 0, err
+	}
+	err = q.QueryRow(ctx, `
+		SELECT count(*), coalesce(sum(octet_length(content)), 0) FROM messages
+		WHERE session_key = $1 AND invoked_at IS NOT NULL`, key).Scan(&rows, &bytes)
+	return rows, bytes, explain(err)
+}
+
 // walkBatch reads on until it holds enough.
 func (s *Store) walkBatch(ctx context.Context, q Querier, session wire.SessionID, from, until wire.Position) (batch []Message, err error) {
 	key, err := s.sessionKey(ctx, q, session)
