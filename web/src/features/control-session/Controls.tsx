@@ -1,0 +1,121 @@
+import { useQuery } from '@tanstack/react-query'
+import { ChevronDown } from 'lucide-react'
+import { useState, type ComponentProps } from 'react'
+import { api } from '@/api/hub'
+import { errorText } from '@/api/client'
+import type { PermissionMode, Session } from '@/api/types'
+import { useT, type Key, type Translate } from '@/i18n'
+import { useLive } from '@/live/hooks'
+import { flavorOf, freedomOf, type Flavor } from '@/model/flavor'
+import { Menu, MenuChoices, MenuLabel } from '@/ui/Menu'
+import { showToast } from '@/ui/toast'
+import { cx } from '@/ui/cx'
+
+const names: Partial<Record<PermissionMode, Key>> = {
+  default: 'mode.default',
+  acceptEdits: 'mode.acceptEdits',
+  auto: 'mode.auto',
+  bypassPermissions: 'mode.all',
+  plan: 'mode.plan',
+  'read-only': 'mode.readOnly',
+  'safe-yolo': 'mode.safe',
+  yolo: 'mode.all',
+  'request-review': 'mode.default',
+  'always-proceed': 'mode.all',
+  ask: 'mode.ask',
+  debug: 'mode.debug',
+  autoReview: 'mode.autoReview',
+}
+
+export const modeName = (mode: PermissionMode, t: Translate) => {
+  const key = names[mode]
+  return key ? t(key) : mode
+}
+
+/** "sonnet[1m]" as people call it. */
+export function modelName(model: string | null | undefined, t: Translate): string {
+  if (!model) return t('model.default')
+  const short = model.replace(/^claude-/, '').replace(/-\d{8}$/, '')
+  return short.charAt(0).toUpperCase() + short.slice(1)
+}
+
+/** What can be changed while the agent runs: how free it is, and with which model it thinks. */
+export function Controls({ session }: { session: Session }) {
+  const t = useT()
+  const { hub } = useLive()
+  const flavor = flavorOf((session.metadata as { flavor?: string | null } | null)?.flavor)
+  const mode = currentMode(session)
+
+  async function set(work: Promise<unknown>) {
+    try {
+      await work
+    } catch (error) {
+      showToast({ text: t('control.failed'), detail: errorText(error) })
+    }
+  }
+
+  return (
+    <>
+      {flavor.modes.length > 0 ? (
+        <Menu align="start" trigger={<Trigger label={t('control.mode')} danger={freedomOf(mode) === 'all'} text={modeName(mode, t)} />}>
+          <MenuLabel>{t('control.freedom')}</MenuLabel>
+          <MenuChoices
+            value={mode}
+            onChange={(next) => void set(api.setPermissionMode(hub, session.id, next as PermissionMode))}
+            choices={flavor.modes.map((m) => ({ value: m, label: modeName(m, t), hint: t(`freedom.${freedomOf(m)}` as Key), danger: freedomOf(m) === 'all' }))}
+          />
+        </Menu>
+      ) : null}
+      {flavor.model !== 'none' && session.active ? <ModelMenu session={session} flavor={flavor} onModel={(m) => void set(api.setModel(hub, session.id, m))} onEffort={(e) => void set(flavor.effort === 'reasoning' ? api.setReasoningEffort(hub, session.id, e) : api.setEffort(hub, session.id, e))} /> : null}
+    </>
+  )
+}
+
+export function currentMode(session: Session): PermissionMode {
+  const flavor = flavorOf((session.metadata as { flavor?: string | null } | null)?.flavor)
+  return session.permissionMode ?? (session.metadata as { preferredPermissionMode?: PermissionMode } | null)?.preferredPermissionMode ?? flavor.modes[0] ?? 'default'
+}
+
+export function nextMode(session: Session): PermissionMode | null {
+  const modes = flavorOf((session.metadata as { flavor?: string | null } | null)?.flavor).modes
+  const at = modes.indexOf(currentMode(session))
+  return modes[(at + 1) % modes.length] ?? null
+}
+
+function Trigger({ label, text, danger, ...rest }: { label: string; text: string; danger?: boolean } & ComponentProps<'button'>) {
+  return (
+    <button type="button" aria-label={`${label}: ${text}`} className={cx('flex h-10 shrink-0 items-center gap-1 rounded-m px-2 text-s font-medium whitespace-nowrap hover:bg-sunken touch:h-11', danger ? 'text-bad' : 'text-ink-2 hover:text-ink')} {...rest}>
+      {text}
+      <ChevronDown className="size-3.5" />
+    </button>
+  )
+}
+
+const auto = 'auto'
+
+function ModelMenu({ session, flavor, onModel, onEffort }: { session: Session; flavor: Flavor; onModel(model: string | null): void; onEffort(effort: string | null): void }) {
+  const t = useT()
+  const { hub } = useLive()
+  const [asked, setAsked] = useState(false)
+  const { data } = useQuery({ queryKey: ['models', session.id], queryFn: () => api.sessionModels(hub, session.id, flavor.id), enabled: asked && flavor.models.length === 0, staleTime: 60_000 })
+  const listed = flavor.models.length > 0 ? flavor.models.map((m) => ({ value: m, label: modelName(m, t) })) : [...(data?.availableModels ?? []).map((m) => ({ value: m.modelId, label: m.name ?? m.modelId })), ...(data?.models ?? []).map((m) => ({ value: m.id, label: m.displayName ?? m.id }))]
+  const model = session.model ?? auto
+  const models = [{ value: auto, label: t('model.default') }, ...listed]
+  if (model !== auto && !models.some((m) => m.value === model)) models.push({ value: model, label: modelName(model, t) })
+  const effort = (flavor.effort === 'reasoning' ? session.modelReasoningEffort : session.effort) ?? auto
+  const label = listed.find((m) => m.value === model)?.label ?? modelName(session.model, t)
+  return (
+    <span className="contents" onPointerEnter={() => setAsked(true)} onFocus={() => setAsked(true)}>
+      <Menu align="start" trigger={<Trigger label={t('control.model')} text={effort === auto ? label : `${label} · ${effort}`} />}>
+        <MenuLabel>{t('control.model')}</MenuLabel>
+        <MenuChoices value={model} choices={models} onChange={(m) => onModel(m === auto ? null : m)} />
+        {flavor.efforts.length > 0 ? (
+          <>
+            <MenuLabel>{t('control.effort')}</MenuLabel>
+            <MenuChoices value={effort} choices={[{ value: auto, label: t('model.default') }, ...flavor.efforts.map((e) => ({ value: e, label: e }))]} onChange={(e) => onEffort(e === auto ? null : e)} />
+          </>
+        ) : null}
+      </Menu>
+    </span>
+  )
+}

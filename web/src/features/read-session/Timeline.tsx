@@ -1,0 +1,140 @@
+import { ArrowDown } from 'lucide-react'
+import { useVirtualizer } from '@tanstack/react-virtual'
+import { useEffect, useImperativeHandle, useLayoutEffect, useRef, useState, type ReactNode, type Ref } from 'react'
+import { useT } from '@/i18n'
+import { Button } from '@/ui/Button'
+import { Spinner } from '@/ui/Spinner'
+
+export interface Item {
+  key: string
+  /** A first guess, replaced by what is measured. */
+  height: number
+  render(): ReactNode
+}
+
+export interface TimelineHandle {
+  toEnd(): void
+  toKey(key: string): void
+  isAtEnd(): boolean
+}
+
+interface Props {
+  items: readonly Item[]
+  label: string
+  hasOlder: boolean
+  loadingOlder: boolean
+  olderError: string | null
+  onOlder(): void
+  onAtEnd(atEnd: boolean): void
+  handle: Ref<TimelineHandle>
+}
+
+/** Older rows are asked for when this few are left above. */
+const olderWithin = 4
+const endThreshold = 24
+
+/**
+ * The conversation as it scrolls. Only rows near the view exist; their heights
+ * are measured. The view stays with what is read when rows come above, and
+ * follows the end only while the person is there.
+ */
+export function Timeline({ items, label, hasOlder, loadingOlder, olderError, onOlder, onAtEnd, handle }: Props) {
+  const t = useT()
+  const scroller = useRef<HTMLDivElement>(null)
+  const [atEnd, setAtEnd] = useState(true)
+  const [seenCount, setSeenCount] = useState(items.length)
+  const settled = useRef(false)
+
+  const virtualizer = useVirtualizer({
+    count: items.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: (i) => items[i]?.height ?? 60,
+    getItemKey: (i) => items[i]?.key ?? i,
+    anchorTo: 'end',
+    followOnAppend: true,
+    scrollEndThreshold: endThreshold,
+    overscan: 6,
+    paddingStart: 12,
+    paddingEnd: 12,
+    gap: 12,
+  })
+
+  useImperativeHandle(handle, () => ({
+    toEnd: () => virtualizer.scrollToEnd(),
+    toKey(key) {
+      const index = items.findIndex((i) => i.key === key)
+      if (index >= 0) virtualizer.scrollToIndex(index, { align: 'start' })
+    },
+    isAtEnd: () => virtualizer.isAtEnd(endThreshold),
+  }))
+
+  const some = items.length > 0
+  useLayoutEffect(() => {
+    if (!some || settled.current) return
+    settled.current = true
+    virtualizer.scrollToEnd()
+  }, [some, virtualizer])
+
+  const firstVisible = virtualizer.range?.startIndex ?? 0
+  const short = some && virtualizer.getTotalSize() < (scroller.current?.clientHeight ?? 0)
+  const wantOlder = hasOlder && !loadingOlder && olderError === null && settled.current && some && (firstVisible <= olderWithin || short)
+  useEffect(() => {
+    if (wantOlder) onOlder()
+  }, [wantOlder, onOlder])
+
+  const onScroll = () => {
+    const now = virtualizer.isAtEnd(endThreshold)
+    if (now !== atEnd) {
+      setAtEnd(now)
+      onAtEnd(now)
+      setSeenCount(items.length)
+    }
+  }
+  useEffect(() => {
+    if (atEnd) setSeenCount(items.length)
+  }, [atEnd, items.length])
+
+  const fresh = Math.max(0, items.length - seenCount)
+  return (
+    <div className="relative min-h-0 flex-1">
+      <div ref={scroller} onScroll={onScroll} role="log" aria-label={label} tabIndex={0} className="quiet-scroll h-full overflow-x-hidden overflow-y-auto overscroll-contain outline-none [overflow-anchor:none]">
+        {loadingOlder || olderError ? (
+          <div role="status" className="absolute inset-x-0 top-1 z-10 flex justify-center">
+            <span className="flex items-center gap-2 rounded-full border border-line bg-raised px-3 py-1 text-s text-ink-2">
+              {olderError ? (
+                <>
+                  {t('history.failed')}
+                  <button type="button" className="text-accent" onClick={onOlder}>
+                    {t('common.retry')}
+                  </button>
+                </>
+              ) : (
+                <>
+                  <Spinner /> {t('history.loading')}
+                </>
+              )}
+            </span>
+          </div>
+        ) : null}
+        <div className="relative mx-auto w-full max-w-[760px]" style={{ height: virtualizer.getTotalSize() }}>
+          {virtualizer.getVirtualItems().map((v) => (
+            <div key={v.key} data-index={v.index} ref={virtualizer.measureElement} className="absolute inset-x-0 top-0 px-4" style={{ transform: `translateY(${v.start}px)` }}>
+              {items[v.index]?.render()}
+            </div>
+          ))}
+        </div>
+      </div>
+      {atEnd ? null : (
+        <Button
+          className="absolute bottom-3 left-1/2 -translate-x-1/2 animate-in rounded-full! shadow-lg"
+          onClick={() => {
+            virtualizer.scrollToEnd({ behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' })
+          }}
+        >
+          {fresh > 0 ? t.count('history.new', fresh) : t('history.latest')}
+          <ArrowDown className="size-4" />
+        </Button>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,210 @@
+import type { QueryClient } from '@tanstack/react-query'
+import { api } from '@/api/hub'
+import type { Hub } from '@/api/client'
+import { EventStream, type StreamState } from '@/api/stream'
+import type { HubEvent, Machine, Session, SessionPatch, SessionSummary } from '@/api/types'
+import { isSession } from '@/api/types'
+import { patchSession, patchSummary, toSummary } from '@/model/session'
+import { Activity } from './activity'
+import { remembered } from './database'
+import { Marks } from './marks'
+import { Outbox } from './outbox'
+import { Windows } from './windows'
+
+export const keys = {
+  sessions: ['sessions'] as const,
+  session: (id: string) => ['session', id] as const,
+  machines: ['machines'] as const,
+}
+
+export interface Connection {
+  state: StreamState
+  /** Since when it has not been live; null while it is. */
+  since: number | null
+  retryAt: number | null
+}
+
+export type Toast = Extract<HubEvent, { type: 'toast' }>['data']
+
+const persistAfter = 1500
+
+/** Everything that lives as long as a person is signed in to one hub. */
+export class Live {
+  readonly hub: Hub
+  readonly queries: QueryClient
+  readonly windows: Windows
+  readonly outbox: Outbox
+  readonly marks: Marks
+  readonly activity = new Activity()
+  readonly stream: EventStream
+  #connection: Connection = { state: 'connecting', since: Date.now(), retryAt: null }
+  #listeners = new Set<() => void>()
+  #toasts = new Set<(toast: Toast) => void>()
+  #listRefetch: ReturnType<typeof setTimeout> | null = null
+  #persist: ReturnType<typeof setTimeout> | null = null
+  #unsubscribe: (() => void) | null = null
+
+  constructor(hub: Hub, queries: QueryClient, cursor: string | null) {
+    this.hub = hub
+    this.queries = queries
+    this.windows = new Windows(hub)
+    this.outbox = new Outbox(hub)
+    this.marks = new Marks(hub.base, Date.now())
+    this.stream = new EventStream(hub, { onEvent: (e) => this.#onEvent(e), onState: (s, at) => this.#onState(s, at) }, cursor)
+  }
+
+  /** Shows what this device remembers of the hub, then lets the stream correct it. */
+  static async open(hub: Hub, queries: QueryClient): Promise<Live> {
+    const known = await remembered((db) => db.get('lists', hub.base))
+    if (known) {
+      queries.setQueryData(keys.sessions, known.sessions.map(asLeft), { updatedAt: 1 })
+      queries.setQueryData(keys.machines, known.machines, { updatedAt: 1 })
+    }
+    return new Live(hub, queries, null)
+  }
+
+  start() {
+    this.stream.start()
+    void this.outbox.start()
+    window.addEventListener('online', this.outbox.flush)
+    this.#unsubscribe = this.queries.getQueryCache().subscribe((event) => {
+      if (event.type === 'updated' && (event.query.queryKey[0] === 'sessions' || event.query.queryKey[0] === 'machines')) this.#persistSoon()
+    })
+  }
+
+  stop() {
+    this.stream.stop()
+    this.#unsubscribe?.()
+    window.removeEventListener('online', this.outbox.flush)
+    if (this.#persist) clearTimeout(this.#persist)
+    if (this.#listRefetch) clearTimeout(this.#listRefetch)
+  }
+
+  get connection(): Connection {
+    return this.#connection
+  }
+  subscribe = (tell: () => void) => {
+    this.#listeners.add(tell)
+    return () => this.#listeners.delete(tell)
+  }
+  onToast(show: (toast: Toast) => void): () => void {
+    this.#toasts.add(show)
+    return () => this.#toasts.delete(show)
+  }
+
+  #persistSoon() {
+    this.#persist ??= setTimeout(() => {
+      this.#persist = null
+      const sessions = this.queries.getQueryData<SessionSummary[]>(keys.sessions)
+      const machines = this.queries.getQueryData<Machine[]>(keys.machines)
+      if (sessions) void remembered((db) => db.put('lists', { sessions, machines: machines ?? [], cursor: this.stream.cursor }, this.hub.base))
+    }, persistAfter)
+  }
+
+  #onState(state: StreamState, retryAt: number | null) {
+    this.#connection = { state, since: state === 'live' ? null : (this.#connection.since ?? Date.now()), retryAt }
+    for (const tell of this.#listeners) tell()
+  }
+
+  #refetchListSoon() {
+    this.#listRefetch ??= setTimeout(() => {
+      this.#listRefetch = null
+      void this.queries.invalidateQueries({ queryKey: keys.sessions })
+    }, 400)
+  }
+
+  #onEvent(event: HubEvent) {
+    this.outbox.onEvent(event)
+    switch (event.type) {
+      case 'connection-changed':
+        if (event.data.resume !== 'ok') this.#onGap()
+        this.outbox.flush()
+        return
+      case 'session-added':
+      case 'session-updated':
+        this.#onSession(event.sessionId, event.data)
+        return
+      case 'session-removed':
+        this.#sessions((list) => list.filter((s) => s.id !== event.sessionId))
+        this.queries.removeQueries({ queryKey: keys.session(event.sessionId), exact: true })
+        return
+      case 'session-ended':
+        this.activity.clear(event.sessionId)
+        return
+      case 'machine-updated':
+        this.#onMachine(event.machineId, event.data)
+        return
+      case 'toast':
+        for (const show of this.#toasts) show(event.data)
+        return
+      case 'scheduled-matured':
+        this.#refetchListSoon()
+        return
+      case 'heartbeat':
+        return
+      default:
+        this.windows.onChange(event)
+        if (event.type === 'message-received') {
+          this.activity.onMessage(event.sessionId, event.message)
+          if (event.message.scheduledAt) this.#refetchListSoon()
+        }
+        if (event.type === 'message-cancelled') {
+          const s = this.queries.getQueryData<SessionSummary[]>(keys.sessions)?.find((x) => x.id === event.sessionId)
+          if (s && s.futureScheduledMessageCount > 0) this.#refetchListSoon()
+        }
+    }
+  }
+
+  #onGap() {
+    void this.queries.invalidateQueries({ queryKey: keys.sessions })
+    void this.queries.invalidateQueries({ queryKey: ['session'] })
+    void this.queries.invalidateQueries({ queryKey: keys.machines })
+    this.windows.onGap()
+    void this.outbox.reconcile()
+  }
+
+  #sessions(change: (list: SessionSummary[]) => SessionSummary[]) {
+    this.queries.setQueryData<SessionSummary[]>(keys.sessions, (list) => (list ? change(list) : list))
+  }
+
+  #onSession(id: string, data: Session | SessionPatch | undefined) {
+    if (!data) {
+      void this.queries.invalidateQueries({ queryKey: keys.session(id) })
+      this.#refetchListSoon()
+      return
+    }
+    this.#sessions((list) => {
+      const known = list.some((s) => s.id === id)
+      if (!known) {
+        if (isSession(data)) return [toSummary(data), ...list]
+        this.#refetchListSoon()
+        return list
+      }
+      return list.map((s) => (s.id === id ? patchSummary(s, data) : s))
+    })
+    this.queries.setQueryData<Session>(keys.session(id), (s) => (s ? patchSession(s, data) : isSession(data) ? data : s))
+  }
+
+  #onMachine(id: string, data: Extract<HubEvent, { type: 'machine-updated' }>['data']) {
+    this.queries.setQueryData<Machine[]>(keys.machines, (list) => {
+      if (!list) return list
+      if (!data || data.active === false) return list.filter((m) => m.id !== id)
+      if (!('metadata' in data)) {
+        void this.queries.invalidateQueries({ queryKey: keys.machines })
+        return list
+      }
+      return list.some((m) => m.id === id) ? list.map((m) => (m.id === id ? data : m)) : [...list, data]
+    })
+  }
+}
+
+/** What was running when this device last looked may have ended since. */
+function asLeft(s: SessionSummary): SessionSummary {
+  return { ...s, thinking: false }
+}
+
+export const fetchers = {
+  sessions: (hub: Hub) => () => api.sessions(hub),
+  session: (hub: Hub, id: string) => () => api.session(hub, id),
+  machines: (hub: Hub) => () => api.machines(hub),
+}

@@ -1,0 +1,2 @@
+export {}
+console.log("__SHELL__", '__BUILD__')
