@@ -5,13 +5,25 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS := -s -w -X main.version=$(VERSION)
 LINT    := go tool -modfile=tools/go.mod golangci-lint
 
-.PHONY: run build test e2e bench lint fmt fuzz cross
+WEB     := internal/hub/webui/dist/index.html
+
+.PHONY: run build web-test test e2e bench lint fmt fuzz cross
 
 run: build ## build and start the hub; it prints its address
 	./bin/hapi hub
 
-build: ## the binary for this machine
+build: $(WEB) ## the binary for this machine, with the web app
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/hapi ./cmd/hapi
+
+web/node_modules: web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	touch $@
+
+$(WEB): web/node_modules web/index.html web/vite.config.ts $(shell find web/src web/public -type f 2>/dev/null)
+	cd web && npm run --silent build
+
+web-test: web/node_modules ## the web app: its types against the contract, lint, types, unit tests
+	cd web && npm run --silent check-gen && npm run --silent lint && npm run --silent typecheck && npm run --silent test
 
 test: ## all tests, with the race detector
 	go vet ./...

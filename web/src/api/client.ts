@@ -78,8 +78,7 @@ const lead = 60
 export class Hub {
   readonly base: string
   readonly accessToken: string
-  /** Called once when the hub no longer knows our access token. */
-  onSignedOut: () => void = () => {}
+  #onSignedOut: () => void = () => {}
   #jwt: string | null = null
   #claims: TokenClaims | null = null
   #refreshing: Promise<string> | null = null
@@ -87,6 +86,11 @@ export class Hub {
   constructor({ base, accessToken }: Credentials) {
     this.base = base
     this.accessToken = accessToken
+  }
+
+  /** What to do when the hub no longer knows our access token. */
+  whenSignedOut(tell: () => void) {
+    this.#onSignedOut = tell
   }
 
   get namespace(): string {
@@ -133,7 +137,7 @@ export class Hub {
       const response = await attempt(false)
       return response.status === 401 ? await attempt(true) : response
     } catch (error) {
-      if (error instanceof HubError && error.status === 401) this.onSignedOut()
+      if (error instanceof HubError && error.status === 401) this.#onSignedOut()
       throw error
     }
   }

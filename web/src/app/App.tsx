@@ -71,7 +71,7 @@ function SignedIn({ hub, onSignOut, onRefused }: { hub: Hub; onSignOut(why: stri
   useEffect(() => {
     let here = true
     let opened: Live | null = null
-    hub.onSignedOut = onRefused
+    hub.whenSignedOut(onRefused)
     void Live.open(hub, queries).then((next) => {
       if (!here) return
       opened = next

@@ -60,9 +60,9 @@ export function database(): Promise<IDBPDatabase<Schema>> {
 }
 
 /** Private windows may refuse a database; the app then works without memory. */
-export async function remembered<T>(use: (db: IDBPDatabase<Schema>) => Promise<T>): Promise<T | null> {
+export async function remembered<T>(ask: (db: IDBPDatabase<Schema>) => Promise<T>): Promise<T | null> {
   try {
-    return await use(await database())
+    return await ask(await database())
   } catch {
     return null
   }

@@ -52,7 +52,7 @@ export function diffTexts(before: string, after: string, firstLine = 1, around =
 }
 
 function nearChanges(lines: DiffLine[], around: number): Hunk[] {
-  const near = new Array<boolean>(lines.length).fill(false)
+  const near = Array.from({ length: lines.length }, () => false)
   lines.forEach((l, i) => {
     if (l.kind !== 'same') for (let j = Math.max(0, i - around); j <= Math.min(lines.length - 1, i + around); j++) near[j] = true
   })

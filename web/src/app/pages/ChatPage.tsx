@@ -72,7 +72,7 @@ function Chat({ session }: { session: Session }) {
   const entries = useOutbox()
   const { outline: outlineWanted } = useSearch({ from: '/shell/sessions/$id' })
   const [outline, setOutline] = useState(outlineWanted === true)
-  const [atEnd, setAtEnd] = useState(true)
+  const [requestSeen, setRequestSeen] = useState(true)
   const timeline = useRef<TimelineHandle>(null)
   const composer = useRef<ComposerHandle>(null)
   const open = useMemo(() => new OpenRows(), [])
@@ -193,20 +193,16 @@ function Chat({ session }: { session: Session }) {
     if (target !== session.id) goto(target)
   }
 
-  const showRequest = () => {
-    const id = requests[0]?.[0]
-    if (!id) return
-    timeline.current?.toKey(conversation.unplaced.includes(id) ? `request:${id}` : (blockWith(conversation.blocks, id) ?? id))
-  }
   const onOlder = useCallback(() => void windows.loadOlder(session.id), [windows, session.id])
   const controlled = session.agentState?.controlledByUser === true
   const first = requests[0]
+  const requestKey = first ? (conversation.unplaced.includes(first[0]) ? `request:${first[0]}` : blockWith(conversation.blocks, first[0])) : null
 
   return (
     <ReadingContext value={reading}>
       <div className="flex min-h-0 flex-1">
         <div className="flex min-h-0 min-w-0 flex-1 flex-col">
-          <PageBar title={titleOf({ ...session, metadata: meta })} hideBack={wide} back={() => void navigate({ to: '/sessions' })} line={<StatusLine session={session} flavor={flavor.label} host={host} folder={wide ? folder : null} context={contextUse(conversation, session)} waiting={waiting} />}>
+          <PageBar title={titleOf({ ...session, metadata: meta })} hideBack={wide} back={() => void navigate({ to: '/sessions' })} line={<StatusLine session={session} flavor={flavor.label} host={host} folder={wide ? folder : null} context={wide ? contextUse(conversation, session) : null} waiting={waiting} />}>
             <IconButton label={t('files.title')} onClick={() => void navigate({ to: '/sessions/$id/files', params: { id: session.id } })}>
               <FolderOpen />
             </IconButton>
@@ -243,16 +239,17 @@ function Chat({ session }: { session: Session }) {
               olderError={loading === 'none' && rows.loaded && rows.older !== null ? error : null}
               onOlder={onOlder}
               onAtEnd={(end) => {
-                setAtEnd(end)
                 if (end) windows.atTail(session.id)
               }}
+              watched={requestKey}
+              onWatched={setRequestSeen}
               handle={timeline}
             />
           )}
           <footer className="shrink-0 border-t border-line px-3 pt-2 safe-bottom">
             <div className="mx-auto w-full max-w-[760px]">
-              {waiting && !atEnd && first ? (
-                <button type="button" onClick={showRequest} className="mb-2 flex min-h-11 w-full animate-in items-center gap-2 rounded-m border border-[color-mix(in_oklab,var(--waits)_45%,var(--line))] bg-waits-soft px-3 text-s">
+              {waiting && !requestSeen && first && requestKey ? (
+                <button type="button" onClick={() => timeline.current?.toKey(requestKey)} className="mb-2 flex min-h-11 w-full animate-in items-center gap-2 rounded-m border border-[color-mix(in_oklab,var(--waits)_45%,var(--line))] bg-waits-soft px-3 text-s">
                   <Dot tone="waits" />
                   <span className="min-w-0 flex-1 truncate text-left font-medium">{headline(first[1].tool, first[1].arguments, t)}</span>
                   <span className="text-ink-2">{t('chat.show')}</span>

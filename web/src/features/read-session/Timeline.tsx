@@ -15,7 +15,6 @@ export interface Item {
 export interface TimelineHandle {
   toEnd(): void
   toKey(key: string): void
-  isAtEnd(): boolean
 }
 
 interface Props {
@@ -26,6 +25,9 @@ interface Props {
   olderError: string | null
   onOlder(): void
   onAtEnd(atEnd: boolean): void
+  /** A row whose being seen matters, and whether it is. */
+  watched: string | null
+  onWatched(visible: boolean): void
   handle: Ref<TimelineHandle>
 }
 
@@ -38,7 +40,7 @@ const endThreshold = 24
  * are measured. The view stays with what is read when rows come above, and
  * follows the end only while the person is there.
  */
-export function Timeline({ items, label, hasOlder, loadingOlder, olderError, onOlder, onAtEnd, handle }: Props) {
+export function Timeline({ items, label, hasOlder, loadingOlder, olderError, onOlder, onAtEnd, watched, onWatched, handle }: Props) {
   const t = useT()
   const scroller = useRef<HTMLDivElement>(null)
   const [atEnd, setAtEnd] = useState(true)
@@ -60,36 +62,63 @@ export function Timeline({ items, label, hasOlder, loadingOlder, olderError, onO
   })
 
   useImperativeHandle(handle, () => ({
-    toEnd: () => virtualizer.scrollToEnd(),
+    toEnd() {
+      following.current = true
+      virtualizer.scrollToEnd()
+    },
     toKey(key) {
       const index = items.findIndex((i) => i.key === key)
-      if (index >= 0) virtualizer.scrollToIndex(index, { align: 'start' })
+      if (index < 0) return
+      following.current = false
+      virtualizer.scrollToIndex(index, { align: 'start' })
     },
-    isAtEnd: () => virtualizer.isAtEnd(endThreshold),
   }))
 
   const some = items.length > 0
+  const total = virtualizer.getTotalSize()
+  // Once at the end the view stays there while rows are measured, grow or come,
+  // until the person scrolls up.
+  const following = useRef(true)
   useLayoutEffect(() => {
-    if (!some || settled.current) return
+    if (!some) return
     settled.current = true
-    virtualizer.scrollToEnd()
-  }, [some, virtualizer])
+    if (following.current) virtualizer.scrollToEnd()
+  }, [some, total, virtualizer])
+  useEffect(() => {
+    const el = scroller.current
+    if (!el) return
+    const observer = new ResizeObserver(() => {
+      if (following.current) el.scrollTop = el.scrollHeight
+    })
+    observer.observe(el)
+    return () => observer.disconnect()
+  }, [])
 
   const firstVisible = virtualizer.range?.startIndex ?? 0
-  const short = some && virtualizer.getTotalSize() < (scroller.current?.clientHeight ?? 0)
+  const short = some && total < (scroller.current?.clientHeight ?? 0)
   const wantOlder = hasOlder && !loadingOlder && olderError === null && settled.current && some && (firstVisible <= olderWithin || short)
   useEffect(() => {
     if (wantOlder) onOlder()
   }, [wantOlder, onOlder])
 
+  const lastTop = useRef(0)
   const onScroll = () => {
-    const now = virtualizer.isAtEnd(endThreshold)
-    if (now !== atEnd) {
-      setAtEnd(now)
-      onAtEnd(now)
-      setSeenCount(items.length)
-    }
+    const el = scroller.current
+    if (!el) return
+    const up = el.scrollTop < lastTop.current - 1
+    lastTop.current = el.scrollTop
+    const near = el.scrollHeight - el.scrollTop - el.clientHeight <= endThreshold
+    if (near) following.current = true
+    else if (up) following.current = false
+    if (following.current === atEnd) return
+    setAtEnd(following.current)
+    onAtEnd(following.current)
+    setSeenCount(items.length)
   }
+  const range = virtualizer.range
+  const watchedAt = watched === null ? -1 : items.findIndex((i) => i.key === watched)
+  const visible = watchedAt >= 0 && range !== null && watchedAt >= range.startIndex && watchedAt <= range.endIndex
+  useEffect(() => onWatched(visible), [visible, onWatched])
   useEffect(() => {
     if (atEnd) setSeenCount(items.length)
   }, [atEnd, items.length])
@@ -116,7 +145,7 @@ export function Timeline({ items, label, hasOlder, loadingOlder, olderError, onO
             </span>
           </div>
         ) : null}
-        <div className="relative mx-auto w-full max-w-[760px]" style={{ height: virtualizer.getTotalSize() }}>
+        <div className="relative mx-auto w-full max-w-[760px]" style={{ height: total }}>
           {virtualizer.getVirtualItems().map((v) => (
             <div key={v.key} data-index={v.index} ref={virtualizer.measureElement} className="absolute inset-x-0 top-0 px-4" style={{ transform: `translateY(${v.start}px)` }}>
               {items[v.index]?.render()}
@@ -128,6 +157,7 @@ export function Timeline({ items, label, hasOlder, loadingOlder, olderError, onO
         <Button
           className="absolute bottom-3 left-1/2 -translate-x-1/2 animate-in rounded-full! shadow-lg"
           onClick={() => {
+            following.current = true
             virtualizer.scrollToEnd({ behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth' })
           }}
         >

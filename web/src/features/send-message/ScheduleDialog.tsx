@@ -13,7 +13,8 @@ export function ScheduleDialog({ open, onClose, onChoose }: { open: boolean; onC
   const t = useT()
   const [value, setValue] = useState('')
   const at = value ? new Date(value).getTime() : Number.NaN
-  const wrong = value !== '' && (Number.isNaN(at) || at < Date.now() || at > Date.now() + furthest)
+  const [now] = useState(Date.now)
+  const wrong = value !== '' && (Number.isNaN(at) || at < now || at > now + furthest)
   return (
     <Dialog open={open} onClose={onClose} title={t('schedule.choose')}>
       <form
@@ -26,7 +27,7 @@ export function ScheduleDialog({ open, onClose, onChoose }: { open: boolean; onC
         }}
       >
         <Field label={t('schedule.when')} error={wrong ? t('schedule.wrong') : null}>
-          {(id) => <TextInput id={id} type="datetime-local" min={local(Date.now())} max={local(Date.now() + furthest)} value={value} onChange={(e) => setValue(e.target.value)} />}
+          {(id) => <TextInput id={id} type="datetime-local" min={local(now)} max={local(now + furthest)} value={value} onChange={(e) => setValue(e.target.value)} />}
         </Field>
         <Button type="submit" look="primary" disabled={value === '' || wrong}>
           {t('schedule.set')}

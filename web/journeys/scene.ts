@@ -1,0 +1,93 @@
+/** The sessions of a working day, told by session processes to a real hub. */
+import type { Agent, Hub } from './world'
+
+export interface Scene {
+  login: Agent
+  database: Agent
+  parser: Agent
+}
+
+const minute = 60_000
+
+export async function scene(hub: Hub): Promise<Scene> {
+  const now = Date.now()
+  await hub.machine('machine-studio', 'studio')
+  await hub.machine('machine-pi', 'pi', ['claude', 'opencode'])
+
+  const spam = await hub.agent({ path: '/Users/ada/src/site', name: 'Contact form spam', host: 'pi', machineId: 'machine-pi', metadata: { claudeSessionId: 'c-1' } })
+  spam.user('why does the contact form get so much spam?', now - 2 * 86_400_000)
+  spam.say('The form has no honeypot. I added one and a rate limit.', now - 2 * 86_400_000 + minute)
+  const slow = await hub.agent({ path: '/Users/ada/src/app', name: 'Why is start-up slow?', machineId: 'machine-studio', metadata: { claudeSessionId: 'c-2' } })
+  slow.user('why is start-up slow?', now - 3 * 3_600_000)
+  slow.say('Most of it was one synchronous read of the cache. It is lazy now.', now - 3 * 3_600_000 + minute)
+  const cache = await hub.agent({ path: '/Users/ada/src/app', name: 'Refactor the cache', flavor: 'gemini', machineId: 'machine-studio', metadata: { geminiSessionId: 'g-1', worktree: { basePath: '/Users/ada/src/app', branch: 'fix-cache', name: 'fix-cache' } } })
+  cache.user('refactor the cache in its own worktree', now - 2 * 3_600_000)
+  cache.say('Done. All tests pass.', now - 2 * 3_600_000 + minute)
+  const notes = await hub.agent({ path: '/Users/ada/src/app', name: 'Release notes for 2.4', machineId: 'machine-studio', metadata: { claudeSessionId: 'c-3' } })
+  notes.user('write the release notes', now - 3_600_000)
+  notes.say('The notes are in `CHANGELOG.md`.', now - 3_600_000 + minute)
+  for (const a of [spam, slow]) {
+    await a.flushed()
+    a.end()
+  }
+
+  const parser = await hub.agent({ path: '/Users/ada/src/parser', name: 'Port the parser to Go', flavor: 'opencode', machineId: 'machine-studio' })
+  parser.user('port the parser to Go, keep the tests green')
+  parser.call('TodoWrite', { todos: ['read the grammar', 'port the tokens', 'port the lexer', 'port the parser', 'fuzz it', 'compare speed', 'write the README'].map((content, i) => ({ content, status: i < 2 ? 'completed' : i === 2 ? 'in_progress' : 'pending' })) })
+  parser.think(true)
+
+  const database = await hub.agent({ path: '/Users/ada/src/ledger', name: 'Pick a database library', flavor: 'codex', machineId: 'machine-studio' })
+  database.user('add storage, small and without cgo')
+  database.codex({ type: 'message', message: 'Two drivers fit. I need to know which one you prefer.' })
+  await database.request(
+    'question-1',
+    'AskUserQuestion',
+    {
+      questions: [
+        { header: 'Driver', question: 'Which driver?', multiSelect: false, options: [{ label: 'modernc.org/sqlite', description: 'No cgo, cross-compiles everywhere' }, { label: 'mattn/go-sqlite3', description: 'Fastest, needs a C compiler' }] },
+        { header: 'Extras', question: 'What else should it have?', multiSelect: true, options: [{ label: 'Migrations' }, { label: 'Backups' }, { label: 'Metrics' }] },
+      ],
+    },
+    now - 4 * minute,
+  )
+
+  const login = await hub.agent({ path: '/Users/ada/src/app', name: 'Fix login redirect', machineId: 'machine-studio' })
+  tellLogin(login, now)
+  await login.request('req-migrate', 'Bash', { command: 'npm run migrate', description: 'Apply the migration' }, now - 41_000)
+  login.think(true)
+  for (const a of [cache, notes, parser, database, login]) await a.flushed()
+  parser.call('Edit', { file_path: '/Users/ada/src/parser/lexer.go', old_string: 'a', new_string: 'b' })
+  await parser.flushed()
+  return { login, database, parser }
+}
+
+/** The conversation that the pictures show. */
+export function tellLogin(a: Agent, now: number) {
+  const at = (s: number) => now - 300_000 + s * 1000
+  a.user('why is the redirect lost after login?', at(0))
+  a.think_('The redirect target comes from the query string. It is probably dropped when the session is created.', at(2))
+  a.say('The login page forgets where you came from. Let me look at the flow.', at(3))
+  a.call('TodoWrite', { todos: [{ content: 'read the flow', status: 'completed' }, { content: 'keep the target', status: 'completed' }, { content: 'run the migration', status: 'in_progress' }, { content: 'check the login flow', status: 'pending' }] }, 'todo-1', at(4))
+  a.result('todo-1', 'Todos have been modified', at(4.2))
+  a.tool('Bash', { command: 'npm test -- auth', description: 'Run the auth tests' }, '\u001b[32m✓\u001b[39m session keeps its user \u001b[2m(12 ms)\u001b[22m\n\u001b[31m✗\u001b[39m redirect goes back to the page\n\n  expected \u001b[32m"/orders"\u001b[39m, got \u001b[31m"/"\u001b[39m\n\nTests: \u001b[31m1 failed\u001b[39m, \u001b[32m1 passed\u001b[39m', at(8), 3200, { isError: false })
+  a.user('run the migration, then check the login flow', at(60))
+  a.say("I'll look at how the redirect is built before touching the schema.", at(62))
+  a.tool('Read', { file_path: '/Users/ada/src/app/auth/session.ts' }, '1→export function …', at(63))
+  a.tool('Read', { file_path: '/Users/ada/src/app/auth/login.ts' }, '1→import …', at(63.6))
+  a.tool('Read', { file_path: '/Users/ada/src/app/auth/routes.ts' }, '1→import …', at(64))
+  a.tool('Grep', { pattern: 'redirect(' }, 'auth/session.ts:41', at(64.7))
+  a.tool('Edit', { file_path: '/Users/ada/src/app/auth/session.ts', old_string: 'return redirect("/")', new_string: 'return redirect(next ?? "/")' }, 'ok', at(70), 300, {
+    toolUseResult: {
+      filePath: '/Users/ada/src/app/auth/session.ts',
+      structuredPatch: [{ oldStart: 40, oldLines: 3, newStart: 40, newLines: 3, lines: [' const next = q.get("next")', '-return redirect("/")', '+return redirect(next ?? "/")', ' }'] }],
+    },
+  })
+  a.tool('Edit', { file_path: '/Users/ada/src/app/auth/login.ts', old_string: 'const to = "/login"', new_string: 'const to = "/login?next=" + encodeURIComponent(here)' }, 'ok', at(74), 300, {
+    toolUseResult: {
+      filePath: '/Users/ada/src/app/auth/login.ts',
+      structuredPatch: [{ oldStart: 12, oldLines: 3, newStart: 12, newLines: 3, lines: [' export function login(here: string) {', '-  const to = "/login"', '+  const to = "/login?next=" + encodeURIComponent(here)', '   return redirect(to)'] }],
+    },
+  })
+  a.say('The target was dropped: `next` is kept now. The migration is next.', at(80))
+  a.call('Bash', { command: 'npm run migrate', description: 'Apply the migration' }, 'req-migrate', at(259))
+}
