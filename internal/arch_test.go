@@ -18,6 +18,7 @@ var floors = map[string]int{
 	"internal/socketio":      0,
 	"internal/home":          1,
 	"internal/workspace":     1,
+	"internal/terminals":     1,
 	"internal/hub/store":     1,
 	"internal/hub/extract":   1,
 	"internal/hub/events":    1,

@@ -47,6 +47,13 @@ func (c *conn) Connected() bool { return c.socket.Connected() }
 // Emit sends an event if there is a connection; nothing is kept for later.
 func (c *conn) Emit(event string, payload any) error { return c.socket.Emit(event, payload) }
 
+// Barrier returns when the hub has taken everything that was said before, or the
+// connection is not there.
+func (c *conn) Barrier(ctx context.Context) error {
+	_, err := c.socket.Call(ctx, wire.EventPing)
+	return err
+}
+
 // register names the methods to the hub of this connection.
 func (c *conn) register() {
 	for name := range c.methods {

@@ -19,6 +19,7 @@ import (
 
 	"hapi/internal/agent"
 	"hapi/internal/hubclient"
+	"hapi/internal/terminals"
 	"hapi/internal/wire"
 	"hapi/internal/workspace"
 )
@@ -44,6 +45,7 @@ type Session struct {
 	broker  *broker
 	uploads *workspace.Uploads
 	files   *workspace.Workspace
+	shells  *terminals.Terminals
 	conv    agent.Conversation
 	row     wire.Session
 	// takenOver is the metadata of this process when the row is an earlier one's.
@@ -72,9 +74,7 @@ func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, 
 	if err != nil {
 		return nil, err
 	}
-	if tree := workspace.WorktreeOf(ctx, o.Open.Dir); tree != nil && o.Facts.Metadata != nil {
-		o.Facts.Metadata["worktree"] = tree
-	}
+	o.Facts.add(ctx, o.Open.Dir)
 	row, err := establish(ctx, client, &o)
 	if err != nil {
 		return nil, errors.Join(err, files.Close())
@@ -95,10 +95,17 @@ func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, 
 		return nil, fmt.Errorf("prepare the agent: %w", err)
 	}
 	s.queue.isAlone = s.isCommand
+	s.shells = terminals.New(terminals.Options{
+		Session: row.ID, Dir: o.Open.Dir, Logger: o.Logger,
+		Emit:    func(event string, payload any) error { return s.link.Emit(event, payload) },
+		Barrier: func(ctx context.Context) error { return s.link.Barrier(ctx) },
+	})
 	s.link = client.Link(row, hubclient.LinkOptions{
-		Prompt:  s.receive,
-		Cancel:  s.queue.cancel,
-		Methods: s.methods(),
+		Prompt:    s.receive,
+		Cancel:    s.queue.cancel,
+		Methods:   s.methods(),
+		Events:    s.shells.Events(),
+		Connected: s.shells.Connected,
 		Refused: func(reason string) {
 			s.end(Ending{Reason: EndError, Archive: "The hub refused the session: " + reason})
 		},
@@ -131,6 +138,7 @@ func (s *Session) Run(ctx context.Context) Ending {
 	if err := s.conv.Close(); err != nil {
 		s.log.Warn("the agent did not end well", "err", err)
 	}
+	s.shells.Close()
 	s.running.Wait()
 	s.leave(ctx, ending)
 	unlink()

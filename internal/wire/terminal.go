@@ -1,7 +1,10 @@
 package wire
 
 // Names of the events of web terminals (socket contract §11): browser to hub to
-// session process, and back.
+// session process, and back. Shells outlive the connection: on each connect a
+// process says ready for every shell it has and shows its screen, as output that
+// begins with a reset of the terminal. It shows it once more to the first open on
+// that connection: a hub that was restarted did not know the shell before.
 const (
 	EventTerminalCreate = "terminal:create" // browser to hub
 	EventTerminalOpen   = "terminal:open"   // hub to process

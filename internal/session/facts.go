@@ -8,8 +8,27 @@ import (
 	"time"
 
 	"hapi/internal/control"
+	"hapi/internal/terminals"
 	"hapi/internal/wire"
+	"hapi/internal/workspace"
 )
+
+// add completes the facts with what a session knows of itself: where it works,
+// and what it offers there.
+func (f *Facts) add(ctx context.Context, dir string) {
+	if f.Metadata == nil {
+		f.Metadata = map[string]any{}
+	}
+	capabilities, _ := f.Metadata["capabilities"].(map[string]any)
+	if capabilities == nil {
+		capabilities = map[string]any{}
+	}
+	capabilities["terminal"] = terminals.Available
+	f.Metadata["capabilities"] = capabilities
+	if tree := workspace.WorktreeOf(ctx, dir); tree != nil {
+		f.Metadata["worktree"] = tree
+	}
+}
 
 // reportWithin bounds the report: it is to a process of this machine.
 const reportWithin = 3 * time.Second
