@@ -248,8 +248,9 @@ func TestCloseEndsEvenWhatDoesNotMindHangups(t *testing.T) {
 	t.Parallel()
 	h := newHub(t, Options{})
 	h.open("t1")
-	h.write("t1", "trap '' HUP; echo deaf; nohup sleep 1000 &\r")
-	h.sees("t1", "deaf\r")
+	// What stays in the background must not outlive the test for long.
+	h.write("t1", "trap '' HUP; nohup sleep 5 & echo deaf-$((1+1))\r")
+	h.sees("t1", "deaf-2\r")
 	closed := make(chan struct{})
 	go func() {
 		h.ts.Close()
