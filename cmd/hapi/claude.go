@@ -107,7 +107,8 @@ func sessionLog(data *home.Home) (*slog.Logger, func(), error) {
 	if err != nil {
 		return nil, nil, fmt.Errorf("open the log: %w", err)
 	}
-	return newLogger(f), func() { _ = f.Close() }, nil
+	logger, err := newLogger(f)
+	return logger, func() { _ = f.Close() }, err
 }
 
 // untilSignal ends with the reason the session tells its hub.

@@ -42,17 +42,35 @@ func runHub(cmd *cobra.Command, flags home.HubFlags) error {
 	if err != nil {
 		return err
 	}
+	logger, err := newLogger(cmd.ErrOrStderr())
+	if err != nil {
+		return err
+	}
+	lock, err := dir.LockHub(c.DBPath)
+	if err != nil {
+		return err
+	}
 	printHub(out, dir, c)
+	err = serveHub(cmd, c, lock, logger)
+	return errors.Join(err, lock.Release())
+}
+
+func serveHub(cmd *cobra.Command, c *home.Hub, lock *home.HubLock, logger *slog.Logger) error {
+	ctx := cmd.Context()
 	listener, err := listen(cmd, c)
 	if err != nil {
 		return err
 	}
-	h, err := hub.Open(ctx, c, hub.Options{Logger: newLogger(cmd.ErrOrStderr())})
+	h, err := hub.Open(ctx, c, hub.Options{Logger: logger})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	address := localURL(listener.Addr())
+	if err := lock.Announce(address); err != nil {
+		logger.Warn("who holds the data directory was not written down", "err", err)
+	}
 	return h.Serve(ctx, listener, func() {
-		fmt.Fprintf(out, "\nThe hub is ready at %s\n", localURL(listener.Addr()))
+		fmt.Fprintf(cmd.OutOrStdout(), "\nThe hub is ready at %s\n", address)
 	})
 }
 
@@ -66,14 +84,6 @@ func listen(cmd *cobra.Command, c *home.Hub) (net.Listener, error) {
 		return nil, fmt.Errorf("listen on %s: %w", c.Address(), err)
 	}
 	return listener, nil
-}
-
-func newLogger(w io.Writer) *slog.Logger {
-	level := slog.LevelInfo
-	if os.Getenv("DEBUG") != "" {
-		level = slog.LevelDebug
-	}
-	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: level}))
 }
 
 func printHub(w io.Writer, dir *home.Home, c *home.Hub) {

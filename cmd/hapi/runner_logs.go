@@ -27,7 +27,8 @@ func openLog(data *home.Home, kind string) (log *slog.Logger, path string, done 
 	if err != nil {
 		return nil, "", nil, fmt.Errorf("open the log: %w", err)
 	}
-	return newLogger(f), path, func() { _ = f.Close() }, nil
+	logger, err := newLogger(f)
+	return logger, path, func() { _ = f.Close() }, err
 }
 
 func newRunnerLogs() *cobra.Command {

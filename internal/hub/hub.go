@@ -25,6 +25,7 @@ import (
 	"hapi/internal/hub/lifecycle"
 	"hapi/internal/hub/machines"
 	"hapi/internal/hub/messages"
+	"hapi/internal/hub/metrics"
 	"hapi/internal/hub/push"
 	"hapi/internal/hub/rpc"
 	"hapi/internal/hub/scratchlist"
@@ -65,6 +66,7 @@ type Hub struct {
 	machines  *machines.Service
 	lifecycle *lifecycle.Service
 	usage     *usage.Service
+	metrics   *metrics.Metrics
 	io        *socketio.Server
 	api       *api.API
 	handler   http.Handler
@@ -76,11 +78,14 @@ type Hub struct {
 // Open opens the hub's database and puts everything in place. Nothing runs
 // before Serve.
 func Open(ctx context.Context, c *home.Hub, o Options) (*Hub, error) {
-	h := &Hub{log: o.Logger}
+	h := &Hub{log: o.Logger, metrics: metrics.New()}
 	var bus *events.Bus
 	st, err := store.Open(ctx, c.DBPath, store.Options{
-		Logger:   o.Logger,
-		Announce: func(change int64, list []wire.Event) { bus.Publish(change, list...) },
+		Logger: o.Logger, Committed: h.metrics.Commit,
+		Announce: func(change int64, list []wire.Event) {
+			h.metrics.Events(len(list))
+			bus.Publish(change, list...)
+		},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("open the database %s: %w", c.DBPath, err)
@@ -108,7 +113,7 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 	h.store = st
 	h.sessions = sessions.New(st, sessions.Options{Logger: h.log, Live: bus.PublishLive})
 	h.messages = messages.New(st, h.sessions, messages.Options{Logger: h.log, Live: bus.PublishLive})
-	calls := rpc.New(rpc.Options{})
+	calls := rpc.New(rpc.Options{Called: h.metrics.Call})
 	h.machines = machines.New(st, machines.Options{Logger: h.log, Live: bus.PublishLive, Calls: calls})
 	h.notes = scratchlist.New(st, h.sessions, scratchlist.Options{
 		Dir: filepath.Join(c.Dir, "scratchlist-attachments"), Limits: c.ScratchlistLimits, Logger: h.log,
@@ -124,20 +129,23 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 	processes := cliplane.New(cliplane.Deps{
 		Auth: keys, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, Lifecycle: h.lifecycle, RPC: calls, IO: h.io,
 		Settings: settings,
-		Ready:    h.ready.Load, Logger: h.log,
+		Ready:    h.ready.Load, Logger: h.log, Counted: h.metrics.Route,
 	})
 	h.messages.DeliverTo(processes)
 	h.api = api.New(api.Deps{
 		Auth: keys, OwnerID: c.OwnerID, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, RPC: calls,
 		Notes: h.notes, Push: push.New(st, push.Options{PublicKey: c.VAPID.Public}), Settings: settings, Storage: st,
-		Lifecycle: h.lifecycle, Usage: h.usage, Bus: bus, Changes: st, Origins: origins, WebUI: app, Ready: h.ready.Load, Logger: h.log,
+		Lifecycle: h.lifecycle, Usage: h.usage, Bus: bus, Changes: st, Origins: origins, WebUI: app, Ready: h.ready.Load, Logger: h.log, Counted: h.metrics.Route,
 	})
-	h.handler = h.route(origins.CORS(h.api.Recovering(processes.Handler())))
+	h.metrics.Gauge("hapi_watchers", h.api.Watchers)
+	h.metrics.Gauge("hapi_sockets", h.io.Connections)
+	h.metrics.Gauge("hapi_jobs_waiting", st.Waiting)
+	h.handler = h.route(origins.CORS(h.api.Recovering(processes.Handler())), keys)
 	return nil
 }
 
 // route sends each request to its plane.
-func (h *Hub) route(processes http.Handler) http.Handler {
+func (h *Hub) route(processes http.Handler, keys *auth.Auth) http.Handler {
 	people := h.api.Handler()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch p := r.URL.Path; {
@@ -145,6 +153,8 @@ func (h *Hub) route(processes http.Handler) http.Handler {
 			h.io.ServeHTTP(w, r)
 		case p == "/cli", strings.HasPrefix(p, "/cli/"):
 			processes.ServeHTTP(w, r)
+		case p == "/metrics":
+			h.serveMetrics(w, r, keys)
 		default:
 			people.ServeHTTP(w, r)
 		}

@@ -45,6 +45,8 @@ type HubHealth struct {
 	Status          string          `json:"status"`
 	ProtocolVersion int             `json:"protocolVersion"`
 	Capabilities    map[string]bool `json:"capabilities"`
+	// Ready says whether the hub takes calls; it is not while it starts or stops.
+	Ready bool `json:"ready"`
 }
 
 // CapabilityAcknowledgedMessages says that the hub acknowledges `message`

@@ -49,6 +49,8 @@ type Deps struct {
 	// that need them answer 503.
 	Ready  func() bool
 	Logger *slog.Logger
+	// Counted counts the requests of a route.
+	Counted func(pattern string, next http.Handler) http.Handler
 }
 
 // API serves /health, /api/* and, through the web app, every other path.
@@ -67,6 +69,7 @@ type API struct {
 	webUI     http.Handler
 	ready     func() bool
 	log       *slog.Logger
+	counted   func(pattern string, next http.Handler) http.Handler
 
 	notes    *scratchlist.Service
 	push     *push.Service
@@ -85,7 +88,7 @@ type API struct {
 func New(d Deps) *API {
 	a := &API{
 		auth: d.Auth, ownerID: d.OwnerID, sessions: d.Sessions, messages: d.Messages, machines: d.Machines, lifecycle: d.Lifecycle,
-		rpc: d.RPC, bus: d.Bus, changes: d.Changes, origins: d.Origins, webUI: d.WebUI, ready: d.Ready, log: d.Logger,
+		rpc: d.RPC, bus: d.Bus, changes: d.Changes, origins: d.Origins, webUI: d.WebUI, ready: d.Ready, log: d.Logger, counted: d.Counted,
 		notes: d.Notes,
 		push:  d.Push, settings: d.Settings, storage: d.Storage,
 		usage:   d.Usage,
@@ -98,6 +101,9 @@ func New(d Deps) *API {
 // CloseStreams ends every event stream; clients reconnect and resume. Streams
 // asked for afterwards are refused as not connected.
 func (a *API) CloseStreams() { a.close() }
+
+// Watchers counts the open event streams.
+func (a *API) Watchers() int { return a.watchers.count() }
 
 // Panics counts the requests that ended in a panic.
 func (a *API) Panics() int64 { return a.panics.Load() }
@@ -188,11 +194,11 @@ func (a *API) routes() http.Handler {
 }
 
 func (a *API) handle(mux *http.ServeMux, pattern string, h handler) {
-	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle(pattern, a.counted(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
 			a.fail(w, r, err)
 		}
-	})
+	})))
 }
 
 func noRoute(http.ResponseWriter, *http.Request) error { return errNoRoute }

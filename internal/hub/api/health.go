@@ -19,6 +19,7 @@ func (a *API) health(w http.ResponseWriter, r *http.Request) error {
 		Status:          "ok",
 		ProtocolVersion: wire.ProtocolVersion,
 		Capabilities:    capabilities,
+		Ready:           a.ready(),
 	})
 	return nil
 }

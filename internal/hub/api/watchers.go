@@ -42,6 +42,12 @@ func (ws *watchers) add(ns wire.Namespace, visible bool) *watcher {
 	return w
 }
 
+func (ws *watchers) count() int {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	return len(ws.open)
+}
+
 func (ws *watchers) remove(w *watcher) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"sync"
 
 	"hapi/internal/home"
@@ -38,6 +39,8 @@ type Deps struct {
 	// 503 and sockets are closed, so that their clients try again.
 	Ready  func() bool
 	Logger *slog.Logger
+	// Counted counts the requests of a route.
+	Counted func(pattern string, next http.Handler) http.Handler
 }
 
 // Plane serves session processes and runners.
@@ -50,6 +53,7 @@ type Plane struct {
 	rpc       *rpc.Registry
 	ready     func() bool
 	log       *slog.Logger
+	counted   func(pattern string, next http.Handler) http.Handler
 	cli       *socketio.Namespace
 
 	settings Settings
@@ -64,7 +68,7 @@ type Settings interface {
 func New(d Deps) *Plane {
 	p := &Plane{
 		auth: d.Auth, sessions: d.Sessions, messages: d.Messages, machines: d.Machines, lifecycle: d.Lifecycle, rpc: d.RPC,
-		settings: d.Settings, ready: d.Ready, log: d.Logger, cli: d.IO.Namespace("/cli"),
+		settings: d.Settings, ready: d.Ready, log: d.Logger, counted: d.Counted, cli: d.IO.Namespace("/cli"),
 	}
 	d.IO.Namespace("/") // exists, and does nothing
 	p.cli.OnConnect(p.connect)

@@ -75,7 +75,7 @@ func (p *Plane) identify(r *http.Request) (wire.Namespace, error) {
 }
 
 func (p *Plane) handle(mux *http.ServeMux, pattern string, h func(r *http.Request) (any, error)) {
-	mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+	mux.Handle(pattern, p.counted(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !p.ready() {
 			p.fail(w, r, errStarting)
 			return
@@ -87,7 +87,7 @@ func (p *Plane) handle(mux *http.ServeMux, pattern string, h func(r *http.Reques
 		if err != nil {
 			p.fail(w, r, err)
 		}
-	})
+	})))
 }
 
 // fail answers err. What nobody classified is logged, once, here, and not shown.

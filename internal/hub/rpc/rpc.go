@@ -41,6 +41,8 @@ type Options struct {
 	// Patience is how long a call waits for its method to be registered: a
 	// process that has just connected registers within moments. Default 1 s.
 	Patience time.Duration
+	// Called is told of every call, by the name of its method. May be nil.
+	Called func(method string, took time.Duration, err error)
 }
 
 // slow are the methods that may take longer than others.
@@ -54,6 +56,7 @@ var slow = map[string]bool{
 // Registry knows who serves which method.
 type Registry struct {
 	timeout, slowTimeout, patience time.Duration
+	called                         func(method string, took time.Duration, err error)
 
 	mu      sync.Mutex
 	targets map[string]Target
@@ -71,8 +74,11 @@ func New(o Options) *Registry {
 	if o.Patience == 0 {
 		o.Patience = time.Second
 	}
+	if o.Called == nil {
+		o.Called = func(string, time.Duration, error) {}
+	}
 	return &Registry{
-		timeout: o.Timeout, slowTimeout: o.SlowTimeout, patience: o.Patience,
+		timeout: o.Timeout, slowTimeout: o.SlowTimeout, patience: o.Patience, called: o.Called,
 		targets: map[string]Target{}, arrived: map[string]chan struct{}{},
 	}
 }
@@ -113,6 +119,13 @@ func (r *Registry) Call(ctx context.Context, scope, name string, params, result 
 // *TargetMissing, ErrTimeout or *HandlerError, and at once when the target's
 // connection goes.
 func (r *Registry) CallRaw(ctx context.Context, scope, name string, params any) (json.RawMessage, error) {
+	began := time.Now()
+	answer, err := r.call(ctx, scope, name, params)
+	r.called(name, time.Since(began), err)
+	return answer, err
+}
+
+func (r *Registry) call(ctx context.Context, scope, name string, params any) (json.RawMessage, error) {
 	method := scope + ":" + name
 	encoded, err := json.Marshal(params)
 	if err != nil {

@@ -25,6 +25,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/pressly/goose/v3"
 	_ "modernc.org/sqlite" // the driver
@@ -41,9 +42,12 @@ type Options struct {
 	// that changed something or has events, in commit order. change is the highest
 	// change number that is committed when the last of the events is told.
 	Announce func(change int64, events []wire.Event)
-	Logger   *slog.Logger
-	Queue    int // jobs that may wait for the writer before callers wait; default 4096
-	MaxBatch int // jobs that share one commit at most; default 512
+	// Committed is told of every transaction, how many jobs shared it and how long
+	// it took. May be nil.
+	Committed func(jobs int, took time.Duration, err error)
+	Logger    *slog.Logger
+	Queue     int // jobs that may wait for the writer before callers wait; default 4096
+	MaxBatch  int // jobs that share one commit at most; default 512
 }
 
 // Store is an open database. It needs Run to accept writes.
@@ -51,6 +55,7 @@ type Store struct {
 	path     string
 	log      *slog.Logger
 	announce func(int64, []wire.Event)
+	measure  func(jobs int, took time.Duration, err error)
 	maxBatch int
 
 	writer  *sql.DB // one connection, used by Run alone
@@ -76,12 +81,16 @@ func Open(ctx context.Context, path string, o Options) (*Store, error) {
 		path:     path,
 		log:      o.Logger,
 		announce: o.Announce,
+		measure:  o.Committed,
 		maxBatch: positive(o.MaxBatch, 512),
 		queue:    make(chan Job, positive(o.Queue, 4096)),
 		stopped:  make(chan struct{}),
 	}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.measure == nil {
+		s.measure = func(int, time.Duration, error) {}
 	}
 	if s.announce == nil {
 		s.announce = func(int64, []wire.Event) {}
@@ -138,6 +147,9 @@ func (s *Store) HubID() string { return s.hubID }
 
 // LastChange is the highest committed change number.
 func (s *Store) LastChange() int64 { return s.committed.Load() }
+
+// Waiting is how many jobs wait for the writer.
+func (s *Store) Waiting() int { return len(s.queue) }
 
 // Reader runs queries on committed rows.
 func (s *Store) Reader() Querier { return s.reader }

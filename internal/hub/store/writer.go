@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"time"
 
 	"hapi/internal/wire"
 )
@@ -152,8 +153,9 @@ type told struct {
 }
 
 func (w *writer) transact(batch []Job) error {
-	before := w.change
+	before, began := w.change, time.Now()
 	tolds, err := w.run(batch)
+	w.store.measure(len(batch), time.Since(began), err)
 	if err != nil {
 		w.change = before
 		clear(w.heads)
