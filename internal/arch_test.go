@@ -50,9 +50,11 @@ var floors = map[string]int{
 
 	"internal/hub/scratchlist": 2,
 	"internal/hub/push":        2,
+	"internal/hub/terminals":   2,
 
 	// For tests.
 	"internal/hub/apitest": 1,
+	"internal/nodetest":    0,
 	"internal/modeltest":   1,
 }
 

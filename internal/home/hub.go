@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"hapi/internal/wire"
 )
@@ -47,6 +48,8 @@ type Hub struct {
 	OwnerID               int64
 	ScratchlistLimits     wire.ScratchlistLimits
 	VAPID                 VAPIDKeys
+	TerminalMax           int           // 0: the usual number
+	TerminalIdle          time.Duration // 0: the usual time
 	// Persisted names the settings that were taken over from the environment.
 	Persisted []string
 }
@@ -152,6 +155,8 @@ func (l *loader) hub(c *Hub, flags HubFlags) {
 	l.origins(c)
 	c.ScratchlistLimits = l.scratchlist()
 	c.VAPID = l.vapidKeys()
+	c.TerminalMax = int(l.positive("HAPI_TERMINAL_MAX_TERMINALS"))
+	c.TerminalIdle = time.Duration(l.positive("HAPI_TERMINAL_IDLE_TIMEOUT_MS")) * time.Millisecond
 	l.token(c)
 	l.database(c)
 }

@@ -31,6 +31,7 @@ import (
 	"hapi/internal/hub/scratchlist"
 	"hapi/internal/hub/sessions"
 	"hapi/internal/hub/store"
+	"hapi/internal/hub/terminals"
 	"hapi/internal/hub/usage"
 	"hapi/internal/hub/webui"
 	"hapi/internal/socketio"
@@ -72,7 +73,8 @@ type Hub struct {
 	handler   http.Handler
 	ready     atomic.Bool
 
-	notes *scratchlist.Service
+	notes     *scratchlist.Service
+	terminals *terminals.Service
 }
 
 // Open opens the hub's database and puts everything in place. Nothing runs
@@ -126,12 +128,15 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 	keys := auth.New(auth.Keys{Token: c.Token.Text, JWTSecret: c.JWTSecret, OwnerID: c.OwnerID}, auth.Options{})
 	h.lifecycle = lifecycle.New(h.sessions, h.machines, st, calls, lifecycle.Options{Logger: h.log, Waits: o.Waits})
 	settings := home.At(c.Dir)
+	h.terminals = terminals.New(h.sessions, terminals.Options{Max: c.TerminalMax, Idle: c.TerminalIdle})
+	h.terminals.Serve(h.io, terminals.Gate{Auth: keys, Ready: h.ready.Load})
 	processes := cliplane.New(cliplane.Deps{
 		Auth: keys, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, Lifecycle: h.lifecycle, RPC: calls, IO: h.io,
-		Settings: settings,
-		Ready:    h.ready.Load, Logger: h.log, Counted: h.metrics.Route,
+		Settings: settings, Terminals: h.terminals,
+		Ready: h.ready.Load, Logger: h.log, Counted: h.metrics.Route,
 	})
 	h.messages.DeliverTo(processes)
+	h.terminals.ServedBy(processes)
 	h.api = api.New(api.Deps{
 		Auth: keys, OwnerID: c.OwnerID, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, RPC: calls,
 		Notes: h.notes, Push: push.New(st, push.Options{PublicKey: c.VAPID.Public}), Settings: settings, Storage: st,
@@ -190,6 +195,7 @@ func (h *Hub) run(ctx context.Context, listener net.Listener, ready func()) erro
 	group.Go(func() error { return h.messages.Run(running) })
 	group.Go(func() error { return h.machines.Run(running) })
 	group.Go(func() error { return h.notes.Run(running) })
+	group.Go(func() error { return h.terminals.Run(running) })
 	group.Go(func() error { return h.usage.Run(running) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {

@@ -6,32 +6,20 @@ import (
 	"encoding/json"
 	"errors"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"hapi/internal/nodetest"
 )
 
 const conformanceDir = "testdata/conformance"
 
 // installOfficial installs the official client and server once per run.
-var installOfficial = sync.OnceValue(func() error {
-	if _, err := exec.LookPath("node"); err != nil {
-		return errors.New("node is needed for the conformance tests; install Node 20 or newer")
-	}
-	if match, _ := filepath.Glob(conformanceDir + "/node_modules/socket.io/package.json"); match != nil {
-		return nil
-	}
-	npm := exec.Command("npm", "ci", "--no-audit", "--no-fund")
-	npm.Dir = conformanceDir
-	if out, err := npm.CombinedOutput(); err != nil {
-		return errors.New("npm ci: " + err.Error() + "\n" + string(out))
-	}
-	return nil
-})
+var installOfficial = sync.OnceValue(func() error { return nodetest.Install(conformanceDir) })
 
 func needOfficial(t *testing.T) {
 	t.Helper()

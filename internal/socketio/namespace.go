@@ -215,6 +215,18 @@ func (s *Socket) Disconnect() {
 	s.cut()
 }
 
+// HangUp ends the connection without a goodbye: the client comes back by itself.
+func (s *Socket) HangUp() {
+	s.engine.running.Go(func() { s.engine.close("server error", abrupt) })
+}
+
+// Backlog is how many bytes wait to be sent on the connection.
+func (s *Socket) Backlog() int64 {
+	s.engine.mu.Lock()
+	defer s.engine.mu.Unlock()
+	return s.engine.waiting
+}
+
 // cut ends the socket for those who use it.
 func (s *Socket) cut() {
 	s.mu.Lock()

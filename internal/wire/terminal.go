@@ -53,3 +53,34 @@ type TerminalError struct {
 	TerminalID string    `json:"terminalId"`
 	Message    string    `json:"message"`
 }
+
+// Names of the events of the view of an agent's own interface (socket contract
+// §11.5).
+const (
+	EventAgentSubscribe   = "agent-terminal:subscribe" // browser to hub
+	EventAgentUnsubscribe = "agent-terminal:unsubscribe"
+	EventAgentResize      = "agent-terminal:resize" // browser to hub to process
+	EventAgentInput       = "agent-terminal:input"
+	EventAgentRefresh     = "agent-terminal:refresh" // hub to process
+	EventAgentIdle        = "agent-terminal:idle"
+	EventAgentOutput      = "agent-terminal:output" // process to hub to browser
+	EventAgentReset       = "agent-terminal:reset"  // process to hub
+)
+
+// AgentTerminalRef names the session whose agent is looked at.
+type AgentTerminalRef struct {
+	SessionID SessionID `json:"sessionId"`
+}
+
+// AgentTerminalSize is the size at which an agent is looked at.
+type AgentTerminalSize struct {
+	SessionID SessionID `json:"sessionId"`
+	Cols      int       `json:"cols"`
+	Rows      int       `json:"rows"`
+}
+
+// AgentTerminalInput is what a person typed to an agent.
+type AgentTerminalInput struct {
+	SessionID SessionID `json:"sessionId"`
+	Data      string    `json:"data"`
+}

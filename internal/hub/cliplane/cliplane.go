@@ -19,6 +19,7 @@ import (
 	"hapi/internal/hub/messages"
 	"hapi/internal/hub/rpc"
 	"hapi/internal/hub/sessions"
+	"hapi/internal/hub/terminals"
 	"hapi/internal/socketio"
 	"hapi/internal/wire"
 )
@@ -33,7 +34,8 @@ type Deps struct {
 	RPC       *rpc.Registry
 	IO        *socketio.Server
 
-	Settings Settings
+	Settings  Settings
+	Terminals *terminals.Service
 
 	// Ready says whether the services take calls. Before and after, REST answers
 	// 503 and sockets are closed, so that their clients try again.
@@ -56,7 +58,8 @@ type Plane struct {
 	counted   func(pattern string, next http.Handler) http.Handler
 	cli       *socketio.Namespace
 
-	settings Settings
+	settings  Settings
+	terminals *terminals.Service
 }
 
 // Settings are those that the owner switches while the hub runs.
@@ -68,7 +71,7 @@ type Settings interface {
 func New(d Deps) *Plane {
 	p := &Plane{
 		auth: d.Auth, sessions: d.Sessions, messages: d.Messages, machines: d.Machines, lifecycle: d.Lifecycle, rpc: d.RPC,
-		settings: d.Settings, ready: d.Ready, log: d.Logger, counted: d.Counted, cli: d.IO.Namespace("/cli"),
+		settings: d.Settings, terminals: d.Terminals, ready: d.Ready, log: d.Logger, counted: d.Counted, cli: d.IO.Namespace("/cli"),
 	}
 	d.IO.Namespace("/") // exists, and does nothing
 	p.cli.OnConnect(p.connect)
@@ -89,6 +92,13 @@ func New(d Deps) *Plane {
 		wire.EventRPCRegister:           p.rpcRegister,
 		wire.EventRPCUnregister:         p.rpcUnregister,
 		wire.EventPing:                  p.ping,
+
+		wire.EventTerminalReady:  p.terminalReady,
+		wire.EventTerminalOutput: p.terminalOutput,
+		wire.EventTerminalExit:   p.terminalExit,
+		wire.EventTerminalError:  p.terminalError,
+		wire.EventAgentOutput:    p.agentOutput,
+		wire.EventAgentReset:     p.agentReset,
 	} {
 		p.cli.Handle(event, func(s *socketio.Socket, args []json.RawMessage, ack socketio.Ack) {
 			handle(s.Data.(*peer), first(args), ack)
@@ -132,6 +142,7 @@ func (p *Plane) connect(s *socketio.Socket, raw json.RawMessage) error {
 	if p.sessions.Access(ns, hello.SessionID) == nil {
 		c.session = hello.SessionID
 		s.Join(sessionRoom(hello.SessionID))
+		p.terminals.ProcessHere(s, hello.SessionID)
 	}
 	if p.machines.Access(ns, hello.MachineID) == nil {
 		s.Join(machineRoom(hello.MachineID))
@@ -157,6 +168,7 @@ func (p *Plane) forget(s *socketio.Socket) {
 	if !ok {
 		return
 	}
+	p.terminals.ProcessGone(s)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for method := range c.methods {
