@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,23 +18,35 @@ import (
 
 // fakePeer notes what it is told.
 type fakePeer struct {
-	told    []string
-	backlog int64
+	backlog atomic.Int64
+
+	mu   sync.Mutex
+	told []string
 }
 
 func (p *fakePeer) Emit(event string, args ...any) error {
 	raw, err := json.Marshal(args[0])
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.told = append(p.told, strings.TrimPrefix(event, "terminal:")+" "+string(raw))
 	return err
 }
 
-func (p *fakePeer) Backlog() int64 { return p.backlog }
+func (p *fakePeer) Backlog() int64 { return p.backlog.Load() }
 
 // since is what the peer was told since the last call of it.
 func (p *fakePeer) since() []string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	told := p.told
 	p.told = nil
 	return told
+}
+
+func (p *fakePeer) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.told)
 }
 
 // output is the text that the peer was shown since then.
@@ -256,7 +270,7 @@ func TestOutputIsCollectedAndKeepsItsOrder(t *testing.T) {
 			w.print(process, "a", fmt.Sprintf("%d ", i))
 		}
 		time.Sleep(time.Second)
-		if n := len(browser.told); n != 2 {
+		if n := browser.count(); n != 2 {
 			t.Errorf("1000 outputs left as %d events, want the first and the rest", n)
 		}
 		var want strings.Builder
@@ -267,16 +281,16 @@ func TestOutputIsCollectedAndKeepsItsOrder(t *testing.T) {
 			t.Errorf("got %d characters that differ", len(got))
 		}
 
-		browser.backlog = tooMuch + 1 // it does not read
+		browser.backlog.Store(tooMuch + 1) // it does not read
 		for range 100 {
 			w.print(process, "a", strings.Repeat("x", 10_000)+"\n")
 			time.Sleep(frame)
 		}
 		w.print(process, "a", "the end")
-		if n := len(browser.told); n != 0 {
+		if n := browser.count(); n != 0 {
 			t.Errorf("%d events were queued for a browser that does not read", n)
 		}
-		browser.backlog = 0
+		browser.backlog.Store(0)
 		time.Sleep(time.Second)
 		got := browser.output(t)
 		if len(got) > kept+1 || !strings.HasSuffix(got, "the end") || !strings.HasPrefix(got, "\x18xxx") {
