@@ -291,7 +291,7 @@ func TestFloodOfOutputStarvesNobody(t *testing.T) {
 func TestOfficialClientUsesATerminal(t *testing.T) {
 	t.Parallel()
 	const dir = "../socketio/testdata/conformance"
-	if err := nodetest.Install(dir); err != nil {
+	if err := nodetest.Install(t.Context(), dir); err != nil {
 		t.Fatal(err)
 	}
 	h := newHub(t)

@@ -2,6 +2,7 @@
 package nodetest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -12,7 +13,7 @@ import (
 // Install installs the packages that the lock file in dir names, unless they
 // are there. Tests of several packages may do so at once: the packages are
 // installed beside, and then appear in one step.
-func Install(dir string) error {
+func Install(ctx context.Context, dir string) error {
 	if _, err := exec.LookPath("node"); err != nil {
 		return errors.New("node is needed for the tests with the official client; install Node 20 or newer")
 	}
@@ -34,7 +35,7 @@ func Install(dir string) error {
 			return fmt.Errorf("install npm packages: %w", err)
 		}
 	}
-	npm := exec.Command("npm", "ci", "--no-audit", "--no-fund")
+	npm := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund")
 	npm.Dir = beside
 	if out, err := npm.CombinedOutput(); err != nil {
 		return fmt.Errorf("npm ci: %w\n%s", err, out)

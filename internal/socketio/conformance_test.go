@@ -19,7 +19,7 @@ import (
 const conformanceDir = "testdata/conformance"
 
 // installOfficial installs the official client and server once per run.
-var installOfficial = sync.OnceValue(func() error { return nodetest.Install(conformanceDir) })
+var installOfficial = sync.OnceValue(func() error { return nodetest.Install(context.Background(), conformanceDir) })
 
 func needOfficial(t *testing.T) {
 	t.Helper()

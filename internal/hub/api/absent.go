@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -97,16 +98,16 @@ func (a *API) noTitleSuggestion(_ http.ResponseWriter, r *http.Request) error {
 
 // noCursorStore serves GET /api/sessions/{id}/cursor-chat-store.
 func (a *API) noCursorStore(_ http.ResponseWriter, r *http.Request) error {
-	switch err := a.access(r); err {
-	case nil:
-		return &wire.Error{Kind: wire.Conflict, Text: "This hub does not look into Cursor's chat store", Code: "resume_unavailable"}
-	case wire.ErrSessionNotFound:
+	err := a.access(r)
+	switch {
+	case errors.Is(err, wire.ErrSessionNotFound):
 		return coded(wire.ErrSessionNotFound, "session_not_found")
-	case wire.ErrSessionDenied:
+	case errors.Is(err, wire.ErrSessionDenied):
 		return coded(wire.ErrSessionDenied, "access_denied")
-	default:
+	case err != nil:
 		return err
 	}
+	return &wire.Error{Kind: wire.Conflict, Text: "This hub does not look into Cursor's chat store", Code: "resume_unavailable"}
 }
 
 // noMigration serves POST /api/sessions/{id}/migrate-to-acp.

@@ -35,7 +35,10 @@ func (a *API) subscribe(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return bare(err)
 	}
-	keys := object{fields: *orEmpty(decodeAs[map[string]json.RawMessage](o, "keys", o.fields["keys"], "object"))}
+	var keys object
+	if fields := decodeAs[map[string]json.RawMessage](o, "keys", o.fields["keys"], "object"); fields != nil {
+		keys.fields = *fields
+	}
 	p := wire.PushSubscription{
 		Endpoint: o.requiredText("endpoint"),
 		Keys:     wire.PushKeys{P256dh: keys.requiredText("p256dh"), Auth: keys.requiredText("auth")},
@@ -48,13 +51,6 @@ func (a *API) subscribe(w http.ResponseWriter, r *http.Request) error {
 	}
 	a.write(w, r, http.StatusOK, answer.OK)
 	return nil
-}
-
-func orEmpty(m *map[string]json.RawMessage) *map[string]json.RawMessage {
-	if m == nil {
-		return &map[string]json.RawMessage{}
-	}
-	return m
 }
 
 const maxEndpoint = 4096
