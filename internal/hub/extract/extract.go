@@ -97,6 +97,8 @@ func (f *Findings) toolCall(name, id string, input gjson.Result) {
 	switch name {
 	case "TodoWrite":
 		f.replaceTodos(todoList(input.Get("todos")))
+	case "todowrite": // OpenCode's, which knows more states
+		f.replaceTodos(planEntries(input.Get("todos")))
 	case "update_plan":
 		f.replaceTodos(planSteps(input.Get("plan")))
 	case "TaskCreate", "TaskUpdate":

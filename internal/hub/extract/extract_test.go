@@ -58,6 +58,7 @@ func TestTodosOfEveryAgent(t *testing.T) {
 		"plan that is empty":      {[]json.RawMessage{first, generic(`{"type":"plan","entries":[]}`)}, `[]`},
 		"plan_update":             {[]json.RawMessage{generic(`{"type":"plan_update","plan":[{"step":"a","status":"inProgress"},"b",{"text":"c","state":"DONE"},{}]}`)}, `[{"content":"a","status":"in_progress","priority":"medium","id":"plan-1"},{"content":"b","status":"pending","priority":"medium","id":"plan-2"},{"content":"c","status":"completed","priority":"medium","id":"plan-3"}]`},
 		"update_plan":             {[]json.RawMessage{generic(`{"type":"tool-call","callId":"codex-plan-state","name":"update_plan","input":{"plan":[{"step":"a","status":"completed"}],"source":"codex"}}`)}, `[{"content":"a","status":"completed","priority":"medium","id":"plan-1"}]`},
+		"todowrite of OpenCode":   {[]json.RawMessage{generic(`{"type":"tool-call","callId":"c","name":"todowrite","input":{"todos":[{"id":"7","content":"a","status":"completed","priority":"low"},{"content":"b","status":"cancelled"}]}}`)}, `[{"content":"a","status":"completed","priority":"low","id":"7"}]`},
 		"tasks of Claude": {[]json.RawMessage{
 			claude(use("TaskCreate", "toolu_1", `{"subject":"First step","description":"d","activeForm":"Doing it"}`) + "," + use("TaskCreate", "toolu_2", `{"subject":"Second step","description":"d"}`)),
 			result("toolu_1", "Task #1 created successfully: First step", false),

@@ -84,13 +84,5 @@ func blank(v gjson.Result) bool { return strings.TrimSpace(v.Str) == "" }
 
 // truthy is how peers take a flag.
 func truthy(v gjson.Result) bool {
-	switch v.Type {
-	case gjson.True, gjson.JSON:
-		return true
-	case gjson.Number:
-		return v.Num != 0
-	case gjson.String:
-		return v.Str != ""
-	}
-	return false
+	return v.Type == gjson.True || v.Type == gjson.JSON || v.Type == gjson.Number && v.Num != 0 || v.Type == gjson.String && v.Str != ""
 }

@@ -28,8 +28,8 @@ func (s *Service) backfillTodos(ctx context.Context) error {
 		return err
 	}
 	for _, id := range s.sessions.WithoutTodos() {
-		if ctx.Err() != nil {
-			return nil
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		if err := s.backfillTodosOf(ctx, id); err != nil {
 			return fmt.Errorf("look for the todos of %s: %w", id, err)

@@ -418,18 +418,16 @@ func Flavor(w *wire.Session) wire.Flavor { return Metadata(w).flavor() }
 // Steerable says whether the session's agent can be handed a prompt while a
 // turn runs.
 func Steerable(w *wire.Session) bool {
-	switch Flavor(w) {
-	case wire.FlavorCodex, wire.FlavorPi:
-		return true
-	case wire.FlavorCursor:
-		var m struct {
-			Protocol string `json:"cursorSessionProtocol"`
-			Session  string `json:"cursorSessionId"`
-		}
-		_ = json.Unmarshal(w.Metadata, &m) // null has neither
-		return m.Protocol != "stream-json" && (m.Protocol != "" || m.Session == "")
+	f := Flavor(w)
+	if f != wire.FlavorCursor {
+		return f == wire.FlavorCodex || f == wire.FlavorPi
 	}
-	return false
+	var m struct {
+		Protocol string `json:"cursorSessionProtocol"`
+		Session  string `json:"cursorSessionId"`
+	}
+	_ = json.Unmarshal(w.Metadata, &m) // null has neither
+	return m.Protocol != "stream-json" && (m.Protocol != "" || m.Session == "")
 }
 
 func (v MetadataView) flavor() wire.Flavor {

@@ -201,6 +201,7 @@ func (e *entry) enter(ctx context.Context, tx *store.Tx) error {
 		return e.enterTotal(ctx, tx)
 	case turn:
 		return e.enterTurn(ctx, tx)
+	case request, streamed:
 	}
 	e.Tokens = plausible(e.Tokens)
 	_, err := tx.AddUsage(ctx, &e.UsageEvent, e.kind == streamed)
