@@ -130,8 +130,9 @@ func TestExportIsWhatAChatShows(t *testing.T) {
 	if diff := cmp.Diff([]string{"taken", "1", "2", "3", "4", "5", "6"}, shown); diff != "" {
 		t.Errorf("messages (-want +got):\n%s", diff)
 	}
-	if len(out.Scratchlist) != 2 || out.Scratchlist[0].Text != "first" {
-		t.Errorf("scratchlist %+v", out.Scratchlist)
+	notes := out.Scratchlist
+	if len(notes) != 2 || notes[0].CreatedAt > notes[1].CreatedAt || notes[0].CreatedAt < notes[1].CreatedAt && notes[0].Text != "first" {
+		t.Errorf("scratchlist %+v", notes)
 	}
 	for _, tt := range []struct {
 		id     wire.SessionID

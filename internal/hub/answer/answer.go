@@ -117,7 +117,7 @@ func Stream(w http.ResponseWriter, r *http.Request, contentType string) io.Write
 		h.Set("Content-Encoding", "gzip")
 	}
 	w.WriteHeader(http.StatusOK)
-	if r.Method == http.MethodHead || !compressed {
+	if !compressed {
 		return plain{w}
 	}
 	return gzip.NewWriter(w)

@@ -45,6 +45,10 @@ func (a *API) exportSession(w http.ResponseWriter, r *http.Request) error {
 	}
 	notes = slices.Clone(notes)
 	slices.SortStableFunc(notes, func(x, y wire.ScratchlistEntry) int { return cmp.Compare(x.CreatedAt, y.CreatedAt) })
+	if r.Method == http.MethodHead {
+		answer.Write(w, r, http.StatusOK, "application/json", nil)
+		return nil
+	}
 	a.streamExport(w, r, &s, notes)
 	return nil
 }

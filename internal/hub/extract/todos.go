@@ -59,7 +59,7 @@ func ApplyTodos(stored json.RawMessage, steps []TodoStep) (json.RawMessage, bool
 	replaced := false
 	for _, step := range steps {
 		if step.Replace != nil {
-			list, replaced = step.Replace, true
+			list, replaced = slices.Clone(step.Replace), true // the steps may be applied again
 			continue
 		}
 		list = step.apply(list)
