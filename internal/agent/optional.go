@@ -3,9 +3,30 @@ package agent
 import (
 	"context"
 	"encoding/json"
+	"errors"
+
+	"hapi/internal/wire"
 )
 
 // What follows is offered by some conversations only.
+
+// Steerer is a conversation whose running turn takes further prompts.
+type Steerer interface {
+	// Steer gives the running turn a prompt: nil once the agent has it, a
+	// *NotSteered if it does not, ErrSteerUnknown if nobody can tell.
+	Steer(ctx context.Context, p Prompt) error
+	// Took waits until it is proven that the agent has the prompt after all. It
+	// gives up after a while: silence proves nothing.
+	Took(ctx context.Context, id wire.LocalID) bool
+}
+
+// NotSteered says that a prompt did not reach the running turn, and why.
+type NotSteered struct{ Text string }
+
+func (e *NotSteered) Error() string { return e.Text }
+
+// ErrSteerUnknown says that nobody can tell whether the agent has the prompt.
+var ErrSteerUnknown = errors.New("it is not known whether the agent took the message")
 
 // Commander is a conversation with slash commands that need no turn.
 type Commander interface {

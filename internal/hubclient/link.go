@@ -27,6 +27,8 @@ type LinkOptions struct {
 	Prompt func(m wire.DeliveredMessage)
 	// Cancel takes a prompt back if it is still in the queue.
 	Cancel func(q wire.CancelQueuedUpdate) wire.CancelAnswer
+	// Retry queues a prompt again whose outcome was unknown.
+	Retry func(q wire.RetryQueuedUpdate) wire.RetryAnswer
 	// Methods are what the hub may call, by name. They run each on a goroutine of
 	// their own; ctx ends with the link.
 	Methods map[string]Method
@@ -232,6 +234,11 @@ func (l *Link) update(args []json.RawMessage, ack socketio.Ack) {
 		var body wire.CancelQueuedUpdate
 		if json.Unmarshal(u.Body, &body) == nil && l.o.Cancel != nil {
 			ack(l.o.Cancel(body))
+		}
+	case "retry-queued-message":
+		var body wire.RetryQueuedUpdate
+		if json.Unmarshal(u.Body, &body) == nil && l.o.Retry != nil {
+			ack(l.o.Retry(body))
 		}
 	}
 }

@@ -24,6 +24,9 @@ func (s *Session) methods() map[string]hubclient.Method {
 	for name, method := range s.files.Methods() {
 		all[name] = method
 	}
+	if _, ok := s.conv.(agent.Steerer); ok {
+		all[wire.MethodSteerQueued] = s.callSteer
+	}
 	if c, ok := s.conv.(agent.Caller); ok { // which may know better
 		for name, method := range c.Methods() {
 			all[name] = hubclient.Method(method)

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 
@@ -14,6 +15,7 @@ type item struct {
 	localID     wire.LocalID
 	text        string
 	attachments []wire.Attachment
+	arrival     int // its place among all
 }
 
 // rememberTaken is how many prompts the queue remembers after they left it.
@@ -21,11 +23,14 @@ const rememberTaken = 256
 
 // queue holds prompts in the order of arrival until the agent is free.
 type queue struct {
-	mu      sync.Mutex
-	items   []*item
-	handing []*item        // left the queue; the agent does not have them yet
-	taken   []wire.LocalID // the agent has them; the latest last
-	arrived chan struct{}  // signalled when an item was added
+	mu       sync.Mutex
+	items    []*item
+	handing  []*item // left the queue; the agent does not have them yet
+	steering []*item // are being handed into the running turn
+	held     []*item // were, and nobody knows whether the agent has them
+	arrivals int
+	taken    []wire.LocalID // the agent has them; the latest last
+	arrived  chan struct{}  // signalled when an item was added
 	// isAlone says whether a text is a command, which is never joined with others.
 	isAlone func(text string) bool
 }
@@ -35,7 +40,14 @@ func newQueue() *queue { return &queue{arrived: make(chan struct{}, 1)} }
 func (q *queue) put(i *item) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.arrivals++
+	i.arrival = q.arrivals
 	q.items = append(q.items, i)
+	q.signal()
+}
+
+// signal wakes who waits for prompts. The caller holds mu.
+func (q *queue) signal() {
 	select {
 	case q.arrived <- struct{}{}:
 	default:
@@ -108,10 +120,12 @@ func (q *queue) cancel(c wire.CancelQueuedUpdate) wire.CancelAnswer {
 			return wire.CancelAnswer{Removed: true}
 		}
 	}
-	for _, i := range q.handing {
-		if is(i) {
-			return wire.CancelAnswer{InFlight: true}
-		}
+	if n := slices.IndexFunc(q.held, is); n >= 0 {
+		q.held = slices.Delete(q.held, n, n+1)
+		return wire.CancelAnswer{Removed: true}
+	}
+	if slices.ContainsFunc(q.handing, is) || slices.ContainsFunc(q.steering, is) {
+		return wire.CancelAnswer{InFlight: true}
 	}
 	for _, id := range q.taken {
 		if id == c.LocalID {
@@ -119,6 +133,82 @@ func (q *queue) cancel(c wire.CancelQueuedUpdate) wire.CancelAnswer {
 		}
 	}
 	return wire.CancelAnswer{}
+}
+
+// reserve takes a prompt out of the queue to hand it into the running turn.
+func (q *queue) reserve(id wire.LocalID) *item {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	n := slices.IndexFunc(q.items, func(i *item) bool { return i.localID == id })
+	if n < 0 {
+		return nil
+	}
+	i := q.items[n]
+	q.items = slices.Delete(q.items, n, n+1)
+	q.steering = append(q.steering, i)
+	return i
+}
+
+// steered says that the running turn has a reserved prompt.
+func (q *queue) steered(i *item) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.unreserve(i)
+	q.taken = append(q.taken, i.localID)
+	q.taken = q.taken[max(0, len(q.taken)-rememberTaken):]
+}
+
+// release puts a reserved prompt back in its place.
+func (q *queue) release(i *item) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.unreserve(i)
+	n := slices.IndexFunc(q.items, func(other *item) bool { return other.arrival > i.arrival })
+	if n < 0 {
+		n = len(q.items)
+	}
+	q.items = slices.Insert(q.items, n, i)
+	q.signal()
+}
+
+// hold keeps a reserved prompt aside until a person, or a proof, settles it.
+func (q *queue) hold(i *item) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.unreserve(i)
+	q.held = append(q.held, i)
+}
+
+// unreserve forgets a prompt that was reserved or held. The caller holds mu.
+func (q *queue) unreserve(i *item) {
+	is := func(other *item) bool { return other == i }
+	q.steering = slices.DeleteFunc(q.steering, is)
+	q.held = slices.DeleteFunc(q.held, is)
+}
+
+// isHeld says whether a prompt is still held: a person may have settled it.
+func (q *queue) isHeld(i *item) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return slices.Contains(q.held, i)
+}
+
+// retry queues a prompt again, unless the agent has it.
+func (q *queue) retry(i *item) wire.RetryAnswer {
+	q.mu.Lock()
+	is := func(other *item) bool { return other.id == i.id || i.localID != "" && other.localID == i.localID }
+	switch {
+	case slices.Contains(q.taken, i.localID):
+		q.mu.Unlock()
+		return wire.RetryAnswer{Consumed: true}
+	case slices.ContainsFunc(q.steering, is), slices.ContainsFunc(q.handing, is), slices.ContainsFunc(q.items, is):
+		q.mu.Unlock()
+		return wire.RetryAnswer{}
+	}
+	q.held = slices.DeleteFunc(q.held, is)
+	q.mu.Unlock()
+	q.put(i)
+	return wire.RetryAnswer{Accepted: true}
 }
 
 // joined is a batch as one prompt.

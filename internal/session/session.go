@@ -63,7 +63,8 @@ type Session struct {
 
 // turn is a prompt that the agent works on.
 type turn struct {
-	cancelled bool // a person aborted it
+	config    agent.Config // it began with
+	cancelled bool         // a person aborted it
 	done      chan struct{}
 }
 
@@ -103,6 +104,7 @@ func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, 
 	s.link = client.Link(row, hubclient.LinkOptions{
 		Prompt:    s.receive,
 		Cancel:    s.queue.cancel,
+		Retry:     s.retry,
 		Methods:   s.methods(),
 		Events:    s.shells.Events(),
 		Connected: s.shells.Connected,
@@ -195,6 +197,15 @@ func textOrNull(s string) json.RawMessage {
 
 // receive takes a prompt from the hub.
 func (s *Session) receive(m wire.DeliveredMessage) {
+	i, err := itemOf(m)
+	if err != nil {
+		s.log.Warn("a message that is no prompt was left out", "message", m.ID)
+		return
+	}
+	s.queue.put(i)
+}
+
+func itemOf(m wire.DeliveredMessage) (*item, error) {
 	var c struct {
 		Content struct {
 			Text        string            `json:"text"`
@@ -202,14 +213,13 @@ func (s *Session) receive(m wire.DeliveredMessage) {
 		} `json:"content"`
 	}
 	if err := json.Unmarshal(m.Content, &c); err != nil {
-		s.log.Warn("a message that is no prompt was left out", "message", m.ID)
-		return
+		return nil, fmt.Errorf("read a prompt: %w", err)
 	}
 	i := &item{id: m.ID, text: c.Content.Text, attachments: c.Content.Attachments}
 	if m.LocalID != nil {
 		i.localID = *m.LocalID
 	}
-	s.queue.put(i)
+	return i, nil
 }
 
 // work gives the agent prompt after prompt until the session ends.
@@ -355,11 +365,12 @@ func (s *Session) undelivered(batch []*item, err error) {
 }
 
 func (s *Session) beginTurn() *turn {
-	t := &turn{done: make(chan struct{})}
 	s.mu.Lock()
+	t := &turn{config: s.config, done: make(chan struct{})}
 	s.turn = t
 	s.mu.Unlock()
 	s.announceState()
+	s.announceSteering()
 	return t
 }
 
@@ -368,6 +379,7 @@ func (s *Session) endTurn(t *turn) {
 	s.turn = nil
 	s.mu.Unlock()
 	s.announceState()
+	s.announceSteering()
 	close(t.done)
 }
 

@@ -19,10 +19,14 @@ const (
 	maxDepth       = 8
 )
 
-// listSlashCommands gives what a person can type after a slash: built in, the
-// user's, of plugins, of the project. A later one replaces one of that name.
 func (w *Workspace) listSlashCommands(_ context.Context, in wire.SlashCommandsParams) (wire.SlashCommands, error) {
-	c := catalogOf(in.Agent)
+	return wire.SlashCommands{Success: true, Commands: w.SlashCommands(in.Agent)}, nil
+}
+
+// SlashCommands are what a person can type after a slash: built in, the user's,
+// of plugins, of the project. A later one replaces one of that name.
+func (w *Workspace) SlashCommands(f wire.Flavor) []wire.SlashCommand {
+	c := catalogOf(f)
 	var all []wire.SlashCommand
 	for _, name := range c.builtins {
 		all = append(all, wire.SlashCommand{Name: name, Source: "builtin"})
@@ -31,7 +35,7 @@ func (w *Workspace) listSlashCommands(_ context.Context, in wire.SlashCommandsPa
 	if config != "" && c.userCommands != "" {
 		all = append(all, commandsIn(filepath.Join(config, c.userCommands), "user", "", "Custom command")...)
 	}
-	if c.plugins && in.Agent == wire.FlavorClaude {
+	if c.plugins && f == wire.FlavorClaude {
 		for _, p := range installed(config) {
 			all = append(all, commandsIn(filepath.Join(p.path, "commands"), "plugin", p.name, p.name+" command")...)
 		}
@@ -45,7 +49,7 @@ func (w *Workspace) listSlashCommands(_ context.Context, in wire.SlashCommandsPa
 			}
 		}
 	}
-	return wire.SlashCommands{Success: true, Commands: lastOfEachName(all)}, nil
+	return lastOfEachName(all)
 }
 
 // below says whether a directory is where it seems to be: a project must not

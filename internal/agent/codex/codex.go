@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -22,12 +23,15 @@ type Agent struct{}
 func (Agent) Flavor() wire.Flavor { return wire.FlavorCodex }
 
 // Open implements agent.Agent. The process starts with the first prompt.
-func (Agent) Open(_ context.Context, h agent.Host, o agent.Options) (agent.Conversation, error) {
+func (Agent) Open(ctx context.Context, h agent.Host, o agent.Options) (agent.Conversation, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &conversation{host: h, o: o, log: o.Logger, config: o.Config, threadID: o.Resume, fork: o.Fork, own: parseOverrides(o.Args)}
-	c.rows = newRows(h.Emit)
+	c := &conversation{
+		host: h, o: o, log: o.Logger, own: parseOverrides(o.Args), config: o.Config, threadID: o.Resume, fork: o.Fork,
+		starting: make(chan struct{}, 1), rows: newRows(h.Emit),
+	}
+	c.alive, c.leave = context.WithCancelCause(context.WithoutCancel(ctx))
 	return c, nil
 }
 
@@ -39,19 +43,25 @@ type conversation struct {
 	log  *slog.Logger
 	own  overrides // of the command line
 
-	starting sync.Mutex // one process at a time is started or ended
+	alive   context.Context // ends with Close
+	leave   context.CancelCauseFunc
+	running sync.WaitGroup // what works in the background
 
-	mu          sync.Mutex
-	config      agent.Config
-	personality string
-	threadID    string
-	fork        bool    // threadID is another's: the first turn forks it
-	srv         *server // nil while there is none
-	open        bool    // the thread is open on srv
-	turn        *turn
-	skills      []skill
-	noPlanning  bool // this Codex knows no collaboration modes
-	closed      bool
+	starting chan struct{} // of one: who holds it starts or ends a process
+
+	mu            sync.Mutex
+	config        agent.Config
+	personality   string // friendly, pragmatic or none; empty: Codex's own
+	delegation    string // when sub-agents are used; empty: Codex's own
+	threadID      string
+	fork          bool    // threadID is another's: the first turn forks it
+	srv           *server // nil while there is none
+	open          bool    // the thread is open on srv
+	turn          *turn
+	skills        []skill // nil: not known
+	skillsChanged bool
+	noPlanning    bool // this Codex knows no collaboration modes
+	closed        bool
 
 	rows *rows // used by one reading goroutine at a time
 }
@@ -149,6 +159,11 @@ func (c *conversation) sending(t *turn) bool {
 
 // startTurn gives Codex a prompt.
 func (c *conversation) startTurn(ctx context.Context, s *server, t *turn, p agent.Prompt) error {
+	if strings.HasPrefix(p.Text, "$") { // it may begin with a skill
+		if _, err := c.nativeSkills(ctx, s); err != nil {
+			c.log.Warn("codex does not say which skills it has", "err", err)
+		}
+	}
 	taken := func(result json.RawMessage) { c.turnTaken(t, result) }
 	_, err := s.call(ctx, "turn/start", c.turnParams(t.config, p), taken)
 	if !refusesPlanning(err) {
@@ -329,7 +344,24 @@ func (c *conversation) Close() error {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	return c.endServer()
+	c.leave(errClosed)
+	c.running.Wait()
+	c.starting <- struct{}{}
+	defer func() { <-c.starting }()
+	return c.dropServer()
+}
+
+// Warm implements agent.Warmer.
+func (c *conversation) Warm() {
+	c.running.Go(func() {
+		s, err := c.ready(c.alive)
+		if err == nil {
+			_, err = c.nativeSkills(c.alive, s)
+		}
+		if err != nil {
+			c.log.Debug("codex is not ready yet; the first prompt will tell", "err", err)
+		}
+	})
 }
 
 // opened is a process on which the thread is open.
@@ -349,8 +381,12 @@ func (c *conversation) opened(ctx context.Context) (*server, error) {
 
 // ready is a process that has introduced itself, started if needed.
 func (c *conversation) ready(ctx context.Context) (*server, error) {
-	c.starting.Lock()
-	defer c.starting.Unlock()
+	select {
+	case c.starting <- struct{}{}:
+		defer func() { <-c.starting }()
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
+	}
 	c.mu.Lock()
 	s, closed := c.srv, c.closed
 	c.mu.Unlock()
@@ -364,12 +400,6 @@ func (c *conversation) ready(ctx context.Context) (*server, error) {
 		c.log.Warn("codex did not end well", "err", err)
 	}
 	return c.start(ctx)
-}
-
-func (c *conversation) endServer() error {
-	c.starting.Lock()
-	defer c.starting.Unlock()
-	return c.dropServer()
 }
 
 // dropServer ends the process, if there is one, and waits for it. The caller

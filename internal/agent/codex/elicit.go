@@ -9,8 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"hapi/internal/agent"
 	"hapi/internal/wire"
 )
@@ -124,7 +122,7 @@ func (c *conversation) approveTool(s *server, r *request, e *elicitation, meta *
 		}
 	}
 	p := agent.PermissionRequest{
-		ID: wire.RequestID(uuid.NewString()), Tool: first(meta.Name, meta.Title, e.Server), Arguments: mustMarshal(arguments),
+		ID: wire.RequestID(newID()), Tool: first(meta.Name, meta.Title, e.Server), Arguments: mustMarshal(arguments),
 	}
 	if decision, ok := c.decide(&p); ok {
 		c.host.Decided(p, agent.Decision{ID: p.ID, Approved: true, Decision: decision})
@@ -178,7 +176,7 @@ func (c *conversation) confirmAddress(s *server, r *request, e *elicitation) {
 			"options": []data{{"label": "Continue", "description": e.URL}},
 		}},
 	})
-	c.askUser(s, r, uuid.NewString(), input, func(a answers) any {
+	c.askUser(s, r, newID(), input, func(a answers) any {
 		if a == nil {
 			return elicitAnswer(elicitDecline, nil, nil)
 		}
@@ -193,7 +191,7 @@ func (c *conversation) fillIn(s *server, r *request, e *elicitation) {
 		questions = []data{{"id": "__mcp_form_confirmation", "header": e.Server, "question": e.Message, "options": []data{{"label": "Continue", "description": ""}}}}
 	}
 	input := mustMarshal(data{"message": e.Message, "serverName": e.Server, "questions": questions})
-	c.askUser(s, r, uuid.NewString(), input, func(a answers) any {
+	c.askUser(s, r, newID(), input, func(a answers) any {
 		if a == nil {
 			return elicitAnswer(elicitDecline, nil, nil)
 		}

@@ -3,8 +3,6 @@ package codex
 import (
 	"encoding/json"
 	"strings"
-
-	"github.com/google/uuid"
 )
 
 // item is a part of a turn, as far as it is looked at. Fields it does not have
@@ -59,7 +57,7 @@ func (r *rows) item(complete bool, raw json.RawMessage, at *scope) {
 		return
 	}
 	if i.ID == "" {
-		i.ID = uuid.NewString()
+		i.ID = newID()
 	}
 	if r.done[i.ID] {
 		return

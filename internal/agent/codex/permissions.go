@@ -5,8 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 
-	"github.com/google/uuid"
-
 	"hapi/internal/agent"
 	"hapi/internal/wire"
 )
@@ -69,7 +67,7 @@ func readApproval(r *request) (approval, error) {
 		a.id = in.ApprovalID
 	}
 	if a.id == "" {
-		a.id = uuid.NewString()
+		a.id = newID()
 	}
 	switch r.method {
 	case "item/commandExecution/requestApproval":
@@ -127,7 +125,7 @@ func (c *conversation) approve(s *server, r *request, answer func(r *request, d 
 		return
 	}
 	c.host.Emit(agent.Generic(data{
-		"type": "tool-call", "name": "CodexPermission", "callId": a.id, "id": uuid.NewString(),
+		"type": "tool-call", "name": "CodexPermission", "callId": a.id, "id": newID(),
 		"input": data{"tool": a.tool, "message": a.arguments["message"], "command": a.arguments["command"], "cwd": a.arguments["cwd"]},
 	}))
 	s.ask(r, func(ctx context.Context) {
@@ -146,7 +144,7 @@ func (c *conversation) decided(id string, output data, refused bool) {
 	if output["reason"] == "" {
 		delete(output, "reason")
 	}
-	c.host.Emit(agent.Generic(data{"type": "tool-call-result", "callId": id, "output": output, "is_error": refused, "id": uuid.NewString()}))
+	c.host.Emit(agent.Generic(data{"type": "tool-call-result", "callId": id, "output": output, "is_error": refused, "id": newID()}))
 }
 
 func isPlan(tool string) bool { return tool == "ExitPlanMode" || tool == "exit_plan_mode" }
@@ -238,7 +236,7 @@ func (c *conversation) question(s *server, r *request) {
 		s.refuse(r, codeBadParams, "Invalid question: "+err.Error())
 		return
 	}
-	c.askUser(s, r, first(in.ItemID, uuid.NewString()), r.params, func(a answers) any {
+	c.askUser(s, r, first(in.ItemID, newID()), r.params, func(a answers) any {
 		if a == nil {
 			return data{"decision": "cancel", "answers": data{}}
 		}
@@ -257,7 +255,7 @@ type answer struct {
 // expects of the answers.
 func (c *conversation) askUser(s *server, r *request, id string, input json.RawMessage, reply func(a answers) any) {
 	const tool = "request_user_input"
-	c.host.Emit(agent.Generic(data{"type": "tool-call", "name": tool, "callId": id, "input": input, "id": uuid.NewString()}))
+	c.host.Emit(agent.Generic(data{"type": "tool-call", "name": tool, "callId": id, "input": input, "id": newID()}))
 	s.ask(r, func(ctx context.Context) {
 		d, err := c.host.Ask(ctx, agent.PermissionRequest{ID: wire.RequestID(id), Tool: tool, Arguments: input})
 		var given answers

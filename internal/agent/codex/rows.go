@@ -9,6 +9,8 @@ import (
 	"hapi/internal/agent"
 )
 
+func newID() string { return uuid.NewString() }
+
 // rows makes rows of the conversation from what Codex says (agents-codex
 // contract §6.5, §6.6). It is used by one goroutine at a time.
 type rows struct {
@@ -39,7 +41,7 @@ type data map[string]any
 // emit adds a row. Every one has an id; those of streams have their own.
 func (r *rows) emit(d data) {
 	if d["id"] == nil {
-		d["id"] = uuid.NewString()
+		d["id"] = newID()
 	}
 	r.emitted = true
 	r.emitRow(agent.Generic(d))
@@ -156,7 +158,7 @@ func (r *rows) diffUpdated(params json.RawMessage) {
 		return
 	}
 	r.diff = in.Diff
-	r.pair(uuid.NewString(), "CodexDiff", data{"unified_diff": in.Diff}, data{"status": "completed"}, false)
+	r.pair(newID(), "CodexDiff", data{"unified_diff": in.Diff}, data{"status": "completed"}, false)
 }
 
 func (r *rows) usage(params json.RawMessage, at *scope, model string) {

@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"strings"
 	"time"
-
-	"github.com/google/uuid"
 )
 
 const (
@@ -58,7 +56,7 @@ func kindOfDelta(method string) string {
 func (r *rows) stream(itemID, kind string) *stream {
 	s := r.streams[itemID]
 	if s == nil {
-		s = &stream{id: uuid.NewString(), kind: kind}
+		s = &stream{id: newID(), kind: kind}
 		r.streams[itemID] = s
 	}
 	return s

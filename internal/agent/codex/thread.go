@@ -185,6 +185,9 @@ func (c *conversation) turnParams(config agent.Config, p agent.Prompt) map[strin
 	if config.Effort != "" {
 		params["effort"] = config.Effort
 	}
+	if c.delegation != "" {
+		params["multiAgentMode"] = c.delegation
+	}
 	switch {
 	case !c.noPlanning && config.Model != "":
 		params["collaborationMode"] = collaboration(config)
