@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"path/filepath"
 	"runtime"
@@ -123,4 +124,339 @@ func TestCodexRunsACommandOnceApproved(t *testing.T) {
 			t.Errorf("the call is %v, want it to have the request's id %s", row, id)
 		}
 	}
+}
+
+func TestCodexGoesOnAfterAPlainRefusal(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(escalated("touch made.txt"), modeltest.Text("Then not."))
+	w.startCodex()
+	w.send("Make the file", "local-1")
+	id := w.request("CodexBash")
+	w.post(w.path("/permissions/"+string(id)+"/deny"), nil, nil)
+	w.waitSaid("Then not.")
+	w.waitIdle()
+	if w.exists("made.txt") {
+		t.Error("the file was made")
+	}
+	if done := w.state().CompletedRequests[id]; done.Status != wire.StatusDenied {
+		t.Errorf("the request is %+v, want denied", done)
+	}
+}
+
+func TestCodexStopsWhenARefusalSaysSo(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(escalated("touch made.txt"), modeltest.Text("Something else."))
+	w.startCodex()
+	w.send("Make the file", "local-1")
+	id := w.request("CodexBash")
+	w.post(w.path("/permissions/"+string(id)+"/deny"), map[string]string{"decision": "abort"}, nil)
+	w.waitIdle()
+	w.send("Do something else", "local-2")
+	w.waitSaid("Something else.")
+	if n := len(w.model.Requests()); n != 2 || w.exists("made.txt") {
+		t.Errorf("the model was asked %d times, want 2: not after the refusal", n)
+	}
+}
+
+func TestCodexCommandAllowedForTheSessionIsNotAskedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(escalated("touch a.txt"), modeltest.Text("First."), escalated("touch a.txt"), modeltest.Text("Second."))
+	w.startCodex()
+	w.send("Make it", "local-1")
+	id := w.request("CodexBash")
+	w.approve(id, map[string]string{"decision": "approved_for_session"})
+	w.waitSaid("First.")
+	w.send("Make it again", "local-2")
+	w.waitSaid("Second.")
+	if n := len(w.state().CompletedRequests); n != 1 {
+		t.Errorf("it was asked %d times, want once", n)
+	}
+}
+
+func TestCodexModes(t *testing.T) {
+	for _, c := range []struct {
+		mode string
+		// command is tried; want says whether it works, asked whether it is
+		// decided without a person.
+		command modeltest.Turn
+		want    bool
+		decided bool
+	}{
+		{"yolo", shell("touch made.txt"), true, false},
+		{"safe-yolo", escalated("touch made.txt"), true, true},
+		{"read-only", shell("touch made.txt"), false, false},
+	} {
+		t.Run(c.mode, func(t *testing.T) {
+			w := newWorld(t)
+			w.model.Script(c.command, modeltest.Text("Tried."))
+			w.startCodex("--permission-mode", c.mode)
+			w.send("Make the file", "local-1")
+			w.waitSaid("Tried.")
+			w.waitIdle()
+			if w.exists("made.txt") != c.want {
+				t.Errorf("the file is there: %v, want %v", !c.want, c.want)
+			}
+			if c.decided {
+				w.wait("the decision to be shown", func() bool { return len(w.state().CompletedRequests) == 1 })
+			}
+			if n := len(w.state().Requests); n != 0 {
+				t.Errorf("%d requests wait for a person", n)
+			}
+		})
+	}
+}
+
+func TestCodexPatchIsApproved(t *testing.T) {
+	w := newWorld(t)
+	patch := "apply_patch <<'EOF'\n*** Begin Patch\n*** Add File: made.txt\n+hello\n*** End Patch\nEOF"
+	w.model.Script(shell(patch), modeltest.Text("Patched."))
+	w.startCodex()
+	w.send("Patch it", "local-1")
+	w.waitSaid("Patched.")
+	w.waitIdle()
+	if !w.exists("made.txt") {
+		t.Error("the file was not made")
+	}
+	var patched bool
+	for _, row := range w.codexRows("tool-call") {
+		patched = patched || row["name"] == "CodexPatch"
+	}
+	if !patched {
+		t.Errorf("no patch is shown:\n%s", w.conversation())
+	}
+}
+
+func TestCodexAbortEndsASlowTurnAndKeepsTheConversation(t *testing.T) {
+	w := newWorld(t)
+	gate := make(chan struct{}, 4)
+	for range 4 {
+		gate <- struct{}{}
+	}
+	w.model.Script(modeltest.Slow("This would go on for a very long time and never come to an end.", gate))
+	w.startCodex()
+	w.send("Talk", "local-1")
+	w.model.WaitRequests(t.Context(), 1)
+	w.waitSaid("This would") // it is seen while it grows
+	w.post(w.path("/abort"), nil, nil)
+	w.waitSaid("Aborted by user")
+	w.waitIdle()
+	w.model.Script(modeltest.Text("Here I am again."))
+	w.send("Are you there?", "local-2")
+	w.waitSaid("Here I am again.")
+	if got := w.model.Requests()[1].All(); !strings.Contains(got, "Talk") {
+		t.Errorf("the conversation was lost: %q", got)
+	}
+}
+
+func TestCodexTextGrowsAndStaysOneRow(t *testing.T) {
+	w := newWorld(t)
+	gate := make(chan struct{})
+	const text = "A text that is long enough to be seen while it is being written by the model, piece by piece."
+	w.model.Script(modeltest.Slow(text, gate))
+	w.startCodex()
+	w.send("Write", "local-1")
+	w.model.WaitRequests(t.Context(), 1)
+	for range 4 {
+		gate <- struct{}{}
+	}
+	w.waitSaid(`"live":true`)
+	close(gate)
+	w.waitSaid(text)
+	w.waitIdle()
+	rows := w.codexRows("message")
+	if len(rows) != 1 || rows[0]["message"] != text {
+		t.Errorf("the answer is %v, want one row", rows)
+	}
+}
+
+func TestCodexIsSteeredInItsTurn(t *testing.T) {
+	w := newWorld(t)
+	gate := make(chan struct{})
+	w.model.Script(modeltest.Slow("Working on the first.", gate), modeltest.Text("Both done."))
+	w.startCodex()
+	w.send("First", "local-1")
+	w.model.WaitRequests(t.Context(), 1)
+	w.wait("steering to be offered", func() bool { s := w.state().SteeringActive; return s != nil && *s })
+	w.send("Second", "local-2")
+	var result wire.SteerResult
+	w.post(w.path("/messages/local-2/steer"), nil, &result)
+	if result.Status != "steered" {
+		t.Fatalf("the steer answered %+v", result)
+	}
+	close(gate)
+	w.waitSaid("Both done.")
+	w.waitIdle()
+	if got := w.model.Requests()[1].Last(); !strings.Contains(got, "Second") {
+		t.Errorf("the model got %q", got)
+	}
+	for _, m := range w.messages() {
+		if m.LocalID != nil && *m.LocalID == "local-2" && (m.InvokedAt == nil || !m.Steered) {
+			t.Errorf("the message is %+v, want steered", m)
+		}
+	}
+	w.wait("steering to end", func() bool { return !*w.state().SteeringActive })
+	w.send("Third", "local-3")
+}
+
+func TestCodexAsksQuestionsInPlanMode(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.ToolUse("request_user_input", map[string]any{"questions": []any{map[string]any{
+		"id": "colour", "header": "Colour", "question": "Which colour?",
+		"options": []any{map[string]string{"label": "Blue", "description": "calm"}, map[string]string{"label": "Red", "description": "loud"}},
+	}}}), modeltest.Text("Blue it is."))
+	w.startCodex()
+	w.send("/plan Ask me", "local-1")
+	id := w.request("request_user_input")
+	w.approve(id, map[string]any{"answers": map[string]any{"colour": map[string]any{"answers": []string{"Blue"}}}})
+	w.waitSaid("Blue it is.")
+	if got := w.model.WaitRequests(t.Context(), 2)[1].Last(); !strings.Contains(got, "Blue") {
+		t.Errorf("the model got %q", got)
+	}
+	if mode := w.detail().CollaborationMode; mode != "plan" {
+		t.Errorf("the collaboration mode is %q", mode)
+	}
+	w.send("/plan off", "local-2")
+	w.wait("the usual mode", func() bool { return w.detail().CollaborationMode == "default" })
+}
+
+func TestCodexNamesTheConversation(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.ToolUse("hapi/change_title", map[string]string{"title": "A good name"}), modeltest.Text("Named."))
+	w.startCodex()
+	w.send("Hello", "local-1")
+	w.waitSaid("Named.")
+	w.waitSaid(`"summary":"A good name"`)
+	w.wait("the title", func() bool {
+		var m struct{ Summary struct{ Text string } }
+		_ = json.Unmarshal(w.detail().Metadata, &m)
+		return m.Summary.Text == "A good name"
+	})
+	if rows := w.codexRows("tool-call"); len(rows) != 1 || rows[0]["name"] != "mcp__hapi__change_title" {
+		t.Errorf("the call is %v", rows)
+	}
+}
+
+func TestCodexClearForgetsAndCompactKeepsTheConversation(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.Text("I will remember."), modeltest.Text("I know nothing."))
+	w.startCodex()
+	w.send("/compact", "local-0")
+	w.waitSaid("nothing to compact")
+	w.send("The word is plover", "local-1")
+	w.waitSaid("I will remember.")
+	w.waitIdle()
+	w.send("/clear", "local-2")
+	w.waitSaid("Context was reset")
+	w.send("What is the word?", "local-3")
+	w.waitSaid("I know nothing.")
+	if got := w.model.Requests()[1].All(); strings.Contains(got, "plover") {
+		t.Errorf("the model was told of what was cleared: %q", got)
+	}
+	w.waitIdle()
+	w.model.When(func(r *modeltest.Request) bool { return strings.Contains(r.Last(), "handoff summary") }, modeltest.Text("The story so far."))
+	w.send("/compact", "local-4")
+	w.waitSaid("Compaction completed")
+	if rows := w.codexRows("context_compacted"); len(rows) != 1 {
+		t.Errorf("the compaction is shown %d times, want once", len(rows))
+	}
+	w.model.Script(modeltest.Text("Going on."))
+	w.send("Go on", "local-5")
+	w.waitSaid("Going on.")
+}
+
+func TestCodexCommandsAnswerWithoutATurn(t *testing.T) {
+	w := newWorld(t)
+	w.startCodex()
+	w.send("/reasoning high", "local-1")
+	w.send("/permissions safe-yolo", "local-2")
+	w.send("/status", "local-3")
+	w.waitSaid("reasoning: `high`")
+	w.waitSaid("permission: `safe-yolo`")
+	w.wait("the settings on the hub", func() bool {
+		d := w.detail()
+		return d.PermissionMode == wire.ModeSafeYolo && d.ModelReasoningEffort != nil && *d.ModelReasoningEffort == "high"
+	})
+	w.send("/undo", "local-4")
+	w.waitSaid("works only in Codex's own terminal")
+	if n := len(w.model.Requests()); n != 0 {
+		t.Errorf("the model was asked %d times", n)
+	}
+}
+
+func TestCodexIsConfiguredFromAfar(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.Text("As you like."))
+	w.startCodex()
+	w.post(w.path("/model-reasoning-effort"), map[string]string{"modelReasoningEffort": "high"}, nil)
+	w.post(w.path("/model"), map[string]string{"model": "scripted-2"}, nil)
+	w.post(w.path("/service-tier"), map[string]string{"serviceTier": "fast"}, nil)
+	w.send("Hello", "local-1")
+	w.waitSaid("As you like.")
+	if got := w.model.Requests()[0]; got.Model != "scripted-2" || got.Reasoning.Effort != "high" {
+		t.Errorf("the model %q was asked with effort %q", got.Model, got.Reasoning.Effort)
+	}
+	var models struct {
+		Success bool
+		Models  []struct{ ID string }
+	}
+	w.get(w.path("/codex-models"), &models)
+	if !models.Success || len(models.Models) == 0 {
+		t.Errorf("the models are %+v", models)
+	}
+}
+
+func TestCodexAttachmentsReachTheModel(t *testing.T) {
+	w := newWorld(t)
+	w.startCodex()
+	pixel := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89\x00\x00\x00\rIDATx\x9cc\xf8\xff\xff?\x00\x05\xfe\x02\xfe\xa75\x81\x84\x00\x00\x00\x00IEND\xaeB`\x82")
+	upload := func(name, mime string, content []byte) map[string]any {
+		var uploaded wire.FileResult
+		w.post(w.path("/upload"), map[string]string{"filename": name, "content": base64.StdEncoding.EncodeToString(content), "mimeType": mime}, &uploaded)
+		if !uploaded.Success {
+			t.Fatalf("upload answered %+v", uploaded)
+		}
+		return map[string]any{"id": name, "filename": name, "mimeType": mime, "size": len(content), "path": uploaded.Path}
+	}
+	text, image := upload("notes.txt", "text/plain", []byte("words")), upload("dot.png", "image/png", pixel)
+	w.model.Script(modeltest.Text("I have seen them."))
+	w.post(w.path("/messages"), map[string]any{"text": "Look", "localId": "local-1", "attachments": []any{text, image}}, nil)
+	w.waitSaid("I have seen them.")
+	got := w.model.Requests()[0].Last()
+	if !strings.Contains(got, "[input_image]") || !strings.Contains(got, "@"+text["path"].(string)) {
+		t.Errorf("the model got %q", got)
+	}
+}
+
+func TestCodexIsResumedAfterItsProcessWasKilled(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.Text("The first answer."), modeltest.Text("The second answer."), modeltest.ToolUse("hapi/change_title", map[string]string{"title": "Second life"}), modeltest.Text("Named."))
+	w.startCodex()
+	w.send("One", "local-1")
+	w.waitSaid("The first answer.")
+	w.waitIdle()
+	w.session.kill()
+	w.send("Two", "local-2")
+	w.wait("the hub to notice", func() bool { return !w.detail().Active })
+	w.startCodex("--existing-session-id", string(w.id))
+	w.waitSaid("The second answer.")
+	if got := w.model.Requests()[1].All(); !strings.Contains(got, "The first answer.") {
+		t.Errorf("the conversation was not resumed: %q", got)
+	}
+	w.send("Three", "local-3")
+	w.waitSaid("Named.")
+	w.waitSaid(`"summary":"Second life"`)
+}
+
+func TestCodexThatCannotBeResumedIsNotReplaced(t *testing.T) {
+	w := newWorld(t)
+	const lost = "01a20b79-0081-7763-b3d0-cac0420cf4f6"
+	w.startCodex("resume", lost)
+	w.send("Hello", "local-1")
+	w.waitSaid("could not resume this conversation")
+	w.waitIdle()
+	w.model.Script(modeltest.Text("A new one."))
+	w.send("/clear", "local-2")
+	w.waitSaid("Context was reset")
+	w.send("Hello", "local-3")
+	w.waitSaid("A new one.")
 }

@@ -106,6 +106,10 @@ type Request struct {
 	Tools    []struct {
 		Name string `json:"name"`
 	} `json:"tools"`
+	// Reasoning is how hard the model is to think, of the Responses API.
+	Reasoning struct {
+		Effort string `json:"effort"`
+	} `json:"reasoning"`
 }
 
 // Message is one message of a request.

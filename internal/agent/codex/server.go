@@ -120,7 +120,7 @@ func (s *server) read(stdout io.Reader) {
 		raw, err := lines.ReadBytes('\n') // lines can be megabytes
 		if raw = bytes.TrimSpace(raw); len(raw) > 0 && !s.line(raw) {
 			s.garbage = string(bytes.ToValidUTF8(raw[:min(len(raw), 200)], []byte("�")))
-			child.Kill(s.cmd, s.done)
+			child.Sweep(s.cmd, child.Descendants(s.cmd.Process.Pid))
 			break
 		}
 		if err != nil {

@@ -1,0 +1,103 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"hapi/internal/agent/child"
+	"hapi/internal/modeltest"
+)
+
+// pid is a process of the agent's.
+type pid int
+
+// family are the processes that the session started, they started, and so on.
+func (w *world) family() []pid {
+	var all []pid
+	for _, p := range child.Descendants(w.session.cmd.Process.Pid) {
+		all = append(all, pid(p.PID))
+	}
+	return all
+}
+
+// command is how the process was started; empty if it has gone. What waits only
+// to be collected by its parent has gone.
+func (p pid) command() string {
+	out, err := exec.Command("ps", "-o", "stat=,args=", "-p", strconv.Itoa(int(p))).Output()
+	if text := strings.TrimSpace(string(out)); err == nil && !strings.HasPrefix(text, "Z") {
+		return text
+	}
+	return ""
+}
+
+func (p pid) kill(t *testing.T) {
+	t.Helper()
+	if err := syscall.Kill(int(p), syscall.SIGKILL); err != nil {
+		t.Fatalf("kill %d: %v", p, err)
+	}
+}
+
+// waitGone waits until none of the processes is left.
+func (w *world) waitGone(processes []pid) {
+	w.t.Helper()
+	if len(processes) == 0 {
+		w.t.Fatal("the agent has no processes")
+	}
+	w.wait(fmt.Sprintf("the end of %d processes", len(processes)), func() bool {
+		for _, p := range processes {
+			if p.command() != "" {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// waitRunning waits until the agent runs a command, and gives its processes.
+func (w *world) waitRunning(command string) (all []pid) {
+	w.t.Helper()
+	w.wait(command, func() bool {
+		all = w.family()
+		for _, p := range all {
+			if strings.HasSuffix(p.command(), " "+command) {
+				return true
+			}
+		}
+		return false
+	})
+	return all
+}
+
+// TestNoCodexOutlivesItsSession ends a session in each way while Codex runs a
+// command of its own.
+func TestNoCodexOutlivesItsSession(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		end  func(w *world, processes []pid)
+	}{
+		{"ended", func(w *world, _ []pid) { _ = w.session.cmd.Process.Signal(syscall.SIGTERM) }},
+		{"archived", func(w *world, _ []pid) { w.post(w.path("/archive"), nil, nil) }},
+		{"killed", func(w *world, _ []pid) { w.session.kill() }},
+		{"crashed", func(w *world, processes []pid) {
+			processes[0].kill(w.t)
+			w.waitSaid("Codex ended unexpectedly")
+			w.waitGone(processes)
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := newWorld(t)
+			w.model.Script(shell("sleep 600"))
+			w.startCodex("--yolo")
+			w.send("Sleep", "local-1")
+			processes := w.waitRunning("sleep 600")
+			c.end(w, processes)
+			w.waitGone(processes)
+		})
+	}
+}
