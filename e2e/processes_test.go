@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"hapi/internal/agent/child"
-	"hapi/internal/modeltest"
 )
 
 // pid is a process of the agent's.
