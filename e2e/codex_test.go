@@ -3,8 +3,11 @@
 package e2e
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"image"
+	"image/png"
 	"path/filepath"
 	"runtime"
 	"strings"
@@ -408,7 +411,10 @@ func TestCodexIsConfiguredFromAfar(t *testing.T) {
 func TestCodexAttachmentsReachTheModel(t *testing.T) {
 	w := newWorld(t)
 	w.startCodex()
-	pixel := []byte("\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89\x00\x00\x00\rIDATx\x9cc\xf8\xff\xff?\x00\x05\xfe\x02\xfe\xa75\x81\x84\x00\x00\x00\x00IEND\xaeB`\x82")
+	var pixel bytes.Buffer
+	if err := png.Encode(&pixel, image.NewGray(image.Rect(0, 0, 1, 1))); err != nil {
+		t.Fatal(err)
+	}
 	upload := func(name, mime string, content []byte) map[string]any {
 		var uploaded wire.FileResult
 		w.post(w.path("/upload"), map[string]string{"filename": name, "content": base64.StdEncoding.EncodeToString(content), "mimeType": mime}, &uploaded)
@@ -417,13 +423,13 @@ func TestCodexAttachmentsReachTheModel(t *testing.T) {
 		}
 		return map[string]any{"id": name, "filename": name, "mimeType": mime, "size": len(content), "path": uploaded.Path}
 	}
-	text, image := upload("notes.txt", "text/plain", []byte("words")), upload("dot.png", "image/png", pixel)
+	text, dot := upload("notes.txt", "text/plain", []byte("words")), upload("dot.png", "image/png", pixel.Bytes())
 	w.model.Script(modeltest.Text("I have seen them."))
-	w.post(w.path("/messages"), map[string]any{"text": "Look", "localId": "local-1", "attachments": []any{text, image}}, nil)
+	w.post(w.path("/messages"), map[string]any{"text": "Look", "localId": "local-1", "attachments": []any{text, dot}}, nil)
 	w.waitSaid("I have seen them.")
 	got := w.model.Requests()[0].Last()
 	if !strings.Contains(got, "[input_image]") || !strings.Contains(got, "@"+text["path"].(string)) {
-		t.Errorf("the model got %q", got)
+		t.Errorf("the model got %q", got[max(0, len(got)-500):])
 	}
 }
 

@@ -48,6 +48,13 @@ func (w *world) waitGone(processes []pid) {
 	if len(processes) == 0 {
 		w.t.Fatal("the agent has no processes")
 	}
+	w.t.Cleanup(func() { // a test that fails leaves nothing behind either
+		for _, p := range processes {
+			if p.command() != "" {
+				_ = syscall.Kill(int(p), syscall.SIGKILL)
+			}
+		}
+	})
 	w.wait(fmt.Sprintf("the end of %d processes", len(processes)), func() bool {
 		for _, p := range processes {
 			if p.command() != "" {

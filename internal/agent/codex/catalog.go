@@ -21,6 +21,7 @@ func (c *conversation) Methods() map[string]agent.Method {
 	return map[string]agent.Method{
 		wire.MethodListCodexModels: c.callModels,
 		wire.MethodListSkills:      c.callSkills,
+		wire.MethodFork:            c.callFork,
 	}
 }
 

@@ -63,7 +63,7 @@ type conversation struct {
 	noPlanning    bool // this Codex knows no collaboration modes
 	closed        bool
 
-	rows *rows // used by one reading goroutine at a time
+	rows *rows
 }
 
 // turn is a prompt that Codex works on, or a compaction.

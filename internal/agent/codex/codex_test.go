@@ -91,6 +91,23 @@ var fakes = map[string]func(f *fake){
 		f.next()
 		os.Exit(1)
 	},
+	"fork": func(f *fake) {
+		f.talk("U1", "one")
+		f.talk("U2", "two")
+		for range 4 { // the history, the fork, and that it is not followed; then a fork of all
+			r := f.next()
+			switch r.Method {
+			case "thread/read":
+				f.answer(r, `{"thread":{"turns":[{"id":"U1","items":[{"type":"userMessage","clientId":"local-0"}]},{"id":"U2","items":[{"type":"userMessage","clientId":"local-1"}]}]}}`)
+			case "thread/fork":
+				f.notify("item/completed", `{"threadId":"T1","item":{"type":"agentMessage","id":"`+string(r.ID)+`","text":`+quote(string(r.Params))+`}}`)
+				f.answer(r, `{"thread":{"id":"T2"}}`)
+			default:
+				f.refuse(r, "unknown method")
+			}
+		}
+		f.next()
+	},
 	"children": func(f *fake) {
 		f.begin("U1")
 		f.notify("item/completed", `{"threadId":"T2","turnId":"V1","item":{"type":"agentMessage","id":"x","text":"of a child"}}`)
@@ -266,6 +283,28 @@ func TestSteerIsTakenRefusedOrUnknown(t *testing.T) {
 		t.Errorf("the third is %v", err)
 	}
 	<-ended
+}
+
+func TestForkEndsBeforeTheTurnOfAMessage(t *testing.T) {
+	t.Parallel()
+	conv, h := open(t, "fork", agent.Options{})
+	fork := conv.Methods()[wire.MethodFork]
+	if _, err := fork(t.Context(), json.RawMessage(`{}`)); err == nil {
+		t.Error("nothing was forked")
+	}
+	h.prompt(conv, "one")
+	h.prompt(conv, "two")
+	for _, params := range []string{`{"messageLocalId":"local-1"}`, `{"messageLocalId":"local-9"}`} {
+		got, err := fork(t.Context(), json.RawMessage(params))
+		if want := (wire.ForkResult{NativeSessionID: "T2"}); params == `{"messageLocalId":"local-1"}` && (err != nil || got != want) {
+			t.Errorf("the fork is %+v, %v", got, err)
+		} else if params == `{"messageLocalId":"local-9"}` && err == nil {
+			t.Error("a message that is not known was forked at")
+		}
+	}
+	if said := h.said("message"); !contains(said, `"lastTurnId":"U1","threadId":"T1"`) {
+		t.Errorf("codex was asked for %q", said)
+	}
 }
 
 func TestSubAgentsDoNotSpeakForTheConversation(t *testing.T) {

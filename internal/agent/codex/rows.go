@@ -3,6 +3,7 @@ package codex
 import (
 	"encoding/json"
 	"maps"
+	"sync"
 
 	"github.com/google/uuid"
 
@@ -12,9 +13,11 @@ import (
 func newID() string { return uuid.NewString() }
 
 // rows makes rows of the conversation from what Codex says (agents-codex
-// contract §6.5, §6.6). It is used by one goroutine at a time.
+// contract §6.5, §6.6).
 type rows struct {
 	emitRow func(agent.Record)
+
+	mu sync.Mutex // guards what follows, and the order of the rows
 
 	calls   []string           // tool calls without a result, the oldest first
 	done    map[string]bool    // items of this turn that are complete
@@ -30,6 +33,8 @@ func newRows(emit func(agent.Record)) *rows {
 
 // said says whether there were rows since it was asked last.
 func (r *rows) said() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	said := r.emitted
 	r.emitted = false
 	return said
@@ -72,6 +77,8 @@ func (r *rows) pair(id, name string, input, output any, failed bool) {
 // close ends a turn. If it was cut off, what has no result will have none, and
 // the reason says why; else a command may still run in the background.
 func (r *rows) close(cutOff string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	for _, s := range r.streams {
 		s.settle(r)
 	}
@@ -85,6 +92,8 @@ func (r *rows) close(cutOff string) {
 
 // convert makes rows of a notification about the conversation's own thread.
 func (r *rows) convert(method string, params json.RawMessage, at *scope, model string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
 	switch method {
 	case "item/started", "item/completed":
 		var in struct {

@@ -102,19 +102,23 @@ func startServer(ctx context.Context, o serverOptions) (*server, error) {
 	if s.stdin, err = cmd.StdinPipe(); err != nil {
 		return nil, err
 	}
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
+	stdout, out := io.Pipe()
+	cmd.Stdout = out
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	go s.read(stdout)
+	exited := make(chan struct{})
+	go func() {
+		defer close(exited)
+		s.err = cmd.Wait() // or pipeWithin after its end: a grandchild may hold its output open
+		_ = out.Close()    // never fails
+	}()
+	go s.read(stdout, exited)
 	return s, nil
 }
 
 // read handles the output until its end, then waits for the process.
-func (s *server) read(stdout io.Reader) {
+func (s *server) read(stdout *io.PipeReader, exited <-chan struct{}) {
 	lines := bufio.NewReaderSize(stdout, 64<<10)
 	for {
 		raw, err := lines.ReadBytes('\n') // lines can be megabytes
@@ -127,7 +131,8 @@ func (s *server) read(stdout io.Reader) {
 			break
 		}
 	}
-	s.err = s.cmd.Wait()
+	_ = stdout.Close() // what it still says is of no use
+	<-exited
 	s.withdrawAsks(reasonEnded)
 	s.mu.Lock()
 	calls := s.calls

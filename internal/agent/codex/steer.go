@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"hapi/internal/agent"
@@ -75,14 +76,7 @@ func (c *conversation) hasMessage(ctx context.Context, id wire.LocalID) bool {
 		c.log.Debug("the conversation could not be read", "err", err)
 		return false
 	}
-	for _, t := range turns {
-		for _, i := range t.Items {
-			if i.ClientID == id {
-				return true
-			}
-		}
-	}
-	return false
+	return slices.ContainsFunc(turns, func(t pastTurn) bool { return t.has(id) })
 }
 
 // pastTurn is a turn of the thread's history.
@@ -92,6 +86,16 @@ type pastTurn struct {
 		Type     string       `json:"type"`
 		ClientID wire.LocalID `json:"clientId"`
 	} `json:"items"`
+}
+
+// has says whether a message is part of the turn.
+func (t *pastTurn) has(id wire.LocalID) bool {
+	for _, i := range t.Items {
+		if i.ClientID == id {
+			return true
+		}
+	}
+	return false
 }
 
 // history are the thread's turns, the oldest first.

@@ -10,8 +10,10 @@ const (
 	// snapshotEvery is how long two snapshots of a growing text are apart.
 	snapshotEvery = 300 * time.Millisecond
 	// snapshotGrowth is by how much a text grows between two: each snapshot is a
-	// row of its own, and together they stay a small multiple of the text.
-	snapshotGrowth = 1.3
+	// row of its own, and together they stay a small multiple of the text. One
+	// that grows less is shown after snapshotPatience.
+	snapshotGrowth   = 1.3
+	snapshotPatience = 2 * time.Second
 )
 
 // stream is a text or a thought that Codex is writing. People see it grow: each
@@ -22,7 +24,8 @@ type stream struct {
 	text   strings.Builder
 	shown  int // bytes in the last snapshot
 	at     time.Time
-	titled bool // a thought with a headline, shown as a card
+	later  *time.Timer // shows what came since; nil while nothing waits
+	titled bool        // a thought with a headline, shown as a card
 }
 
 // delta adds to a text that is being written.
@@ -75,11 +78,42 @@ func (s *stream) show(r *rows) {
 		}
 		return
 	}
-	if float64(len(text)) < snapshotGrowth*float64(s.shown) || time.Since(s.at) < snapshotEvery {
+	pause := snapshotEvery
+	if float64(len(text)) < snapshotGrowth*float64(s.shown) {
+		pause = snapshotPatience
+	}
+	if wait := pause - time.Since(s.at); wait > 0 {
+		s.showIn(r, wait)
 		return
 	}
-	s.shown, s.at = len(text), time.Now()
-	r.emit(s.row(text, true))
+	s.stopWaiting()
+	if len(text) > s.shown {
+		s.shown, s.at = len(text), time.Now()
+		r.emit(s.row(text, true))
+	}
+}
+
+// showIn shows the text a little later, unless it is complete by then.
+func (s *stream) showIn(r *rows, wait time.Duration) {
+	if s.later != nil {
+		return
+	}
+	s.later = time.AfterFunc(wait, func() {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		if s.later != nil {
+			s.later = nil
+			s.show(r)
+		}
+	})
+}
+
+// stopWaiting forgets what was to be shown later. The caller holds the rows' mu.
+func (s *stream) stopWaiting() {
+	if s.later != nil {
+		s.later.Stop()
+		s.later = nil
+	}
 }
 
 // row is the text as a row. live says that another one will replace it.
@@ -118,6 +152,7 @@ func (r *rows) written(complete bool, i *item) {
 func (s *stream) settle(r *rows) { s.finish(r, s.text.String(), "canceled") }
 
 func (s *stream) finish(r *rows, text, status string) {
+	s.stopWaiting()
 	if strings.TrimSpace(text) == "" {
 		return
 	}
