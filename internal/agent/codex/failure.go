@@ -75,14 +75,15 @@ func (c *conversation) settleExit(s *server, t *turn) {
 // explainExit says why a process ended, for the person.
 func (c *conversation) explainExit(s *server, t *turn) error {
 	c.mu.Lock()
-	interrupted, said := t.interrupted, t.said
+	// A turn that Codex has taken on may have done something that was not heard of.
+	interrupted, silent := t.interrupted, t.id == "" && !t.said
 	c.mu.Unlock()
 	errorOutput := s.stderr.String()
 	switch {
 	case interrupted:
 		return agent.ErrInterrupted
 	case s.garbage != "":
-		return &agent.Failure{Kind: agent.Crashed, Silent: !said, Text: fmt.Sprintf("Codex printed something that is not its protocol (%q), so it was ended.\n%s", s.garbage, again)}
+		return &agent.Failure{Kind: agent.Crashed, Silent: silent, Text: fmt.Sprintf("Codex printed something that is not its protocol (%q), so it was ended.\n%s", s.garbage, again)}
 	case strings.Contains(errorOutput, "unrecognized subcommand"), strings.Contains(errorOutput, "unexpected argument"):
 		return &agent.Failure{Kind: agent.BadArguments, Text: "This Codex is too old for hapi: it has no app-server. Update it (npm install -g @openai/codex), then send your message again."}
 	}
@@ -90,7 +91,7 @@ func (c *conversation) explainExit(s *server, t *turn) error {
 	if errorOutput != "" {
 		text += ": " + errorOutput
 	}
-	return &agent.Failure{Kind: agent.Crashed, Silent: !said, Text: text + "\n" + again}
+	return &agent.Failure{Kind: agent.Crashed, Silent: silent, Text: text + "\n" + again}
 }
 
 func exitText(err error) string {
