@@ -9,8 +9,8 @@ WEB     := internal/hub/webui/dist/index.html
 
 .PHONY: run build web-test test e2e bench lint fmt fuzz cross
 
-run: build ## build and start the hub; it prints its address
-	./bin/hapi hub
+run: build ## build and start the hub and a runner; it prints what to do next
+	./bin/hapi up
 
 build: $(WEB) ## the binary for this machine, with the web app
 	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o bin/hapi ./cmd/hapi

@@ -92,6 +92,16 @@ func Report(ctx context.Context, dir string, started wire.SessionStarted) error 
 	return (&Client{State: s}).post(ctx, answerWithin, "/session-started", started, nil)
 }
 
+// Ending tells the runner of the data directory dir that a session's process is
+// about to end: who wants that session again gets a new process.
+func Ending(ctx context.Context, dir string, ending wire.SessionStarted) error {
+	s, err := ReadState(dir)
+	if err != nil {
+		return err
+	}
+	return (&Client{State: s}).post(ctx, answerWithin, "/session-ending", ending, nil)
+}
+
 func (c *Client) post(ctx context.Context, limit time.Duration, path string, in, out any) error {
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()

@@ -1,6 +1,7 @@
 package home
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -57,8 +58,9 @@ type Hub struct {
 // Address is where the hub listens.
 func (c *Hub) Address() string { return net.JoinHostPort(c.Host.Text, c.Port.Text) }
 
-// HubFlags are what the command line says; empty is absent.
-type HubFlags struct{ Host, Port string }
+// HubFlags are what the command line says; empty is absent. Fallback is the host
+// when nothing else says one (127.0.0.1).
+type HubFlags struct{ Host, Port, Fallback string }
 
 // Hub makes the configuration of a hub, and on the first run its secrets. What
 // the environment says and the settings do not is kept for the next run.
@@ -139,7 +141,7 @@ func (l *loader) hub(c *Hub, flags HubFlags) {
 			}[key]))
 		}
 	}
-	c.Host = l.value(flags.Host, "HAPI_LISTEN_HOST", "listenHost", "127.0.0.1")
+	c.Host = l.value(flags.Host, "HAPI_LISTEN_HOST", "listenHost", cmp.Or(flags.Fallback, "127.0.0.1"))
 	l.keep("listenHost", c.Host.From, c.Host.Text)
 	c.Port = l.value(flags.Port, "HAPI_LISTEN_PORT", "listenPort", "3006")
 	port, err := strconv.Atoi(c.Port.Text)

@@ -36,6 +36,7 @@ type child struct {
 	SessionID wire.SessionID `json:"sessionId,omitempty"`          // once it has reported
 	Requested wire.SessionID `json:"requestedSessionId,omitempty"` // the row it was started for
 	Directory string         `json:"directory,omitempty"`
+	Ending    bool           `json:"ending,omitempty"` // it has said so
 
 	reported chan struct{} // closed with SessionID; nil: it was adopted
 	exited   chan struct{} // closed when our child ended; nil: it is not our child
@@ -176,11 +177,22 @@ func (c *children) find(id string) (one *child, provenGone bool) {
 	return nil, slices.Contains(c.gone, id)
 }
 
-// session is the session that a child has reported.
-func (c *children) session(one *child) wire.SessionID {
+// session is the session that a child has reported, and whether it is about to
+// end.
+func (c *children) session(one *child) (id wire.SessionID, ending bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return one.SessionID
+	return one.SessionID, one.Ending
+}
+
+// ending marks a child that is about to end.
+func (c *children) ending(pid int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if one := c.all[pid]; one != nil {
+		one.Ending = true
+		c.save()
+	}
 }
 
 // list gives the children that have a session.

@@ -118,14 +118,24 @@ func (r *Runner) List() []control.Child {
 
 // Started implements control.Handler.
 func (r *Runner) Started(in wire.SessionStarted, known bool) error {
-	var m struct {
-		PID       int    `json:"hostPid"`
-		StartedBy string `json:"startedBy"`
-	}
-	if err := json.Unmarshal(in.Metadata, &m); err != nil || m.PID <= 0 {
+	m := processOf(in)
+	if m.PID <= 0 {
 		return control.ErrUnknownProcess
 	}
 	return r.children.report(m.PID, in.SessionID, m.StartedBy, known)
+}
+
+// Ending implements control.Handler.
+func (r *Runner) Ending(in wire.SessionStarted) { r.children.ending(processOf(in).PID) }
+
+type reportingProcess struct {
+	PID       int    `json:"hostPid"`
+	StartedBy string `json:"startedBy"`
+}
+
+func processOf(in wire.SessionStarted) (m reportingProcess) {
+	_ = json.Unmarshal(in.Metadata, &m) // what cannot be read names no process
+	return m
 }
 
 // Stop implements control.Handler.

@@ -41,8 +41,10 @@ type Options struct {
 	Offered func(command string) bool
 	// Supervised says that something starts the runner again when it ends.
 	Supervised bool
-	LogPath    string // where the runner's own log is
-	Logger     *slog.Logger
+	// KeepVersion says that it does not matter when the program is replaced.
+	KeepVersion bool
+	LogPath     string // where the runner's own log is
+	Logger      *slog.Logger
 	// Ready is told once sessions can be started on this machine.
 	Ready func()
 

@@ -130,9 +130,10 @@ func startMachine(t *testing.T, o Options) *machine {
 		return <-ended
 	}
 	t.Cleanup(func() {
-		for _, one := range m.r.children.all {
+		for _, one := range m.r.children.known() {
 			one.identity.end(context.Background())
 		}
+		m.wait("the end of the sessions", func() bool { m.r.children.sweep(); return len(m.r.children.known()) == 0 })
 		if err := m.stop(); err != nil {
 			t.Errorf("the runner ended with %v", err)
 		}
@@ -317,6 +318,31 @@ func TestAskingTwiceForASessionStartsOneProcess(t *testing.T) {
 	}
 }
 
+func TestASessionThatIsEndingGetsANewProcessOnceItHasEnded(t *testing.T) {
+	t.Parallel()
+	m := startMachine(t, options(t, t.TempDir()))
+	first := m.mustSpawn(wire.SpawnRequest{Directory: t.TempDir(), ExistingSessionID: "row-1"})
+	metadata := json.RawMessage(`{"hostPid":` + strconv.Itoa(first.PID) + `}`)
+	if err := control.Ending(t.Context(), m.data.Dir, wire.SessionStarted{SessionID: "row-1", Metadata: metadata}); err != nil {
+		t.Fatal(err)
+	}
+	result := make(chan wire.SpawnResult, 1)
+	dir := t.TempDir()
+	go func() { result <- m.r.Spawn(t.Context(), wire.SpawnRequest{Directory: dir, Agent: "demo", ExistingSessionID: "row-1"}) }()
+	select {
+	case got := <-result:
+		t.Fatalf("spawn while the first process lives: %+v", got)
+	case <-time.After(50 * time.Millisecond): // nothing may come
+	}
+	first.signal(syscall.SIGTERM)
+	if got := <-result; got.SessionID != "row-1" {
+		t.Errorf("spawn: %+v", got)
+	}
+	if got := m.r.List(); len(got) != 1 || got[0].PID == first.PID {
+		t.Errorf("list: %+v, want a new process", got)
+	}
+}
+
 func TestWhyASessionDidNotStartIsOneSentence(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -371,7 +397,7 @@ func TestWhyASessionDidNotStartIsOneSentence(t *testing.T) {
 	if _, err := m.r.spawn(t.Context(), json.RawMessage(`{"type":"spawn-in-directory"}`)); err == nil || err.Error() != "Directory is required" {
 		t.Errorf("got %v", err)
 	}
-	if len(m.r.children.all) != 0 {
+	if len(m.r.children.known()) != 0 {
 		t.Error("a failed start left a process")
 	}
 	m.r.o.Env, m.r.o.ReportWithin = []string{"TEST_SESSION=reports"}, time.Minute
@@ -522,7 +548,19 @@ func TestTheControlChannelIsItsOwnersAlone(t *testing.T) {
 	if got := m.r.List(); len(got) != 1 || got[0].StartedBy != byTerminal {
 		t.Errorf("list: %+v", got)
 	}
-	m.r.children.remove(m.r.children.all[os.Getpid()]) // it is us
+	for _, one := range m.r.children.known() { // it is us
+		m.r.children.remove(one)
+	}
+}
+
+// known are all children at this moment.
+func (c *children) known() (all []*child) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, one := range c.all {
+		all = append(all, one)
+	}
+	return all
 }
 
 // testHub is a hub in this process.

@@ -71,11 +71,18 @@ func (r *Runner) Spawn(ctx context.Context, in wire.SpawnRequest) wire.SpawnResu
 	}
 }
 
+// endsWithin is how long a session's earlier process may take to say goodbye.
+const endsWithin = 15 * time.Second
+
 // startOnce starts a process for an existing session, unless there is one.
 func (r *Runner) startOnce(ctx context.Context, in wire.SpawnRequest) wire.SpawnResult {
 	if one, _ := r.children.find(string(in.ExistingSessionID)); one != nil && one.fate() == alive {
-		if id := r.children.session(one); id != "" {
+		id, ending := r.children.session(one)
+		if id != "" && !ending {
 			return wire.SpawnResult{Type: wire.SpawnSuccess, SessionID: id}
+		}
+		if !one.wait(ctx, endsWithin) {
+			return spawnError(fmt.Errorf("the earlier process of this session (pid %d) is still ending: try again in a moment", one.PID))
 		}
 	}
 	return r.start(ctx, in)
@@ -267,7 +274,8 @@ func (r *Runner) launch(ctx context.Context, a agent, in wire.SpawnRequest, dir 
 	defer deadline.Stop()
 	select {
 	case <-one.reported:
-		return r.children.session(one), failed, nil
+		id, _ := r.children.session(one)
+		return id, failed, nil
 	case <-one.exited:
 		code, signal := exitOf(one.exit)
 		failed.ExitCode, failed.Signal = code, signal

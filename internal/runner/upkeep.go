@@ -54,7 +54,7 @@ func (r *Runner) upgraded(ctx context.Context) bool {
 		r.exe.told = now.mtime
 		r.tellInstalled(ctx, now.mtime)
 	}
-	if handoffDisabled() || r.busy.Load() > 0 {
+	if r.o.KeepVersion || handoffDisabled() || r.busy.Load() > 0 {
 		return false
 	}
 	version, err := now.version(ctx)

@@ -37,12 +37,21 @@ const reportWithin = 3 * time.Second
 // this process feeds. The runner that started it waits for that; without one a
 // session is as good.
 func reportToRunner(ctx context.Context, f *Facts, id wire.SessionID, log *slog.Logger) {
+	f.tellRunner(ctx, id, log, control.Report)
+}
+
+// reportEnding tells it that this process is about to end.
+func (s *Session) reportEnding() {
+	s.facts.tellRunner(context.WithoutCancel(s.ctx), s.row.ID, s.log, control.Ending)
+}
+
+func (f *Facts) tellRunner(ctx context.Context, id wire.SessionID, log *slog.Logger, tell func(context.Context, string, wire.SessionStarted) error) {
 	dir, _ := f.Machine["happyHomeDir"].(string)
 	metadata, err := json.Marshal(f.Metadata)
 	if err == nil && dir != "" {
 		ctx, cancel := context.WithTimeout(ctx, reportWithin)
 		defer cancel()
-		err = control.Report(ctx, dir, wire.SessionStarted{SessionID: id, Metadata: metadata})
+		err = tell(ctx, dir, wire.SessionStarted{SessionID: id, Metadata: metadata})
 	}
 	if err != nil && !errors.Is(err, control.ErrNotRunning) {
 		log.Warn("the runner was not told of this session", "err", err)

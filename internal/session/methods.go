@@ -48,6 +48,7 @@ func (s *Session) callAbort(ctx context.Context, _ json.RawMessage) (any, error)
 }
 
 func (s *Session) callKill(context.Context, json.RawMessage) (any, error) {
+	s.reportEnding() // before anybody can ask for this session again
 	s.running.Go(func() { s.end(Ending{Reason: EndTerminated, Archive: "User terminated"}) })
 	return map[string]any{"success": true, "message": "Killing hapi CLI process"}, nil
 }

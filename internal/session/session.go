@@ -46,6 +46,7 @@ type Session struct {
 	uploads *workspace.Uploads
 	files   *workspace.Workspace
 	shells  *terminals.Terminals
+	facts   Facts
 	conv    agent.Conversation
 	row     wire.Session
 	// takenOver is the metadata of this process when the row is an earlier one's.
@@ -81,7 +82,7 @@ func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, 
 		return nil, errors.Join(err, files.Close())
 	}
 	reportToRunner(ctx, &o.Facts, row.ID, o.Logger)
-	s := &Session{log: o.Logger, flavor: o.Agent.Flavor(), queue: newQueue(), row: row, config: o.Open.Config, uploads: workspace.NewUploads(string(row.ID)), files: files}
+	s := &Session{log: o.Logger, flavor: o.Agent.Flavor(), queue: newQueue(), row: row, config: o.Open.Config, uploads: workspace.NewUploads(string(row.ID)), files: files, facts: o.Facts}
 	s.titled = hasTitle(row.Metadata)
 	if o.Facts.ExistingID != "" {
 		s.takenOver = o.Facts.Metadata
@@ -137,6 +138,7 @@ func (s *Session) Run(ctx context.Context) Ending {
 	}
 	s.work()
 	ending := endingOf(context.Cause(s.ctx))
+	s.reportEnding()
 	if err := s.conv.Close(); err != nil {
 		s.log.Warn("the agent did not end well", "err", err)
 	}
