@@ -328,7 +328,9 @@ func TestASessionThatIsEndingGetsANewProcessOnceItHasEnded(t *testing.T) {
 	}
 	result := make(chan wire.SpawnResult, 1)
 	dir := t.TempDir()
-	go func() { result <- m.r.Spawn(t.Context(), wire.SpawnRequest{Directory: dir, Agent: "demo", ExistingSessionID: "row-1"}) }()
+	go func() {
+		result <- m.r.Spawn(t.Context(), wire.SpawnRequest{Directory: dir, Agent: "demo", ExistingSessionID: "row-1"})
+	}()
 	select {
 	case got := <-result:
 		t.Fatalf("spawn while the first process lives: %+v", got)
