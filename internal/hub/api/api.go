@@ -227,6 +227,7 @@ type Sessions interface {
 	SetSummary(ctx context.Context, ns wire.Namespace, id wire.SessionID, text string) error
 	Pin(ctx context.Context, ns wire.Namespace, id wire.SessionID, pin string) error
 	Delete(ctx context.Context, ns wire.Namespace, id wire.SessionID) error
+	Prune(ctx context.Context, before wire.Millis, dry bool) (int, error)
 }
 
 // Lifecycle is what the plane asks of a session as a whole.

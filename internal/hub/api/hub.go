@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"hapi/internal/home"
 	"hapi/internal/hub/store"
@@ -25,6 +26,7 @@ func (a *API) hubRoutes(mux *http.ServeMux) {
 	a.handle(mux, "GET /api/hub-settings", a.hubSettings)
 	a.handle(mux, "PUT /api/hub-settings", a.setHubSettings)
 	a.handle(mux, "GET /api/storage/sqlite", a.storageSize)
+	a.handle(mux, "POST /api/hub/prune", a.prune)
 }
 
 // ownerOnly refuses everybody else with what the route says.
@@ -95,5 +97,40 @@ func (a *API) storageSize(w http.ResponseWriter, r *http.Request) error {
 		Shared   int64  `json:"shmBytes"`
 		Total    int64  `json:"totalBytes"`
 	}{a.storage.Path(), size.Database, size.WAL, size.SharedMemory, size.Database + size.WAL + size.SharedMemory})
+	return nil
+}
+
+const day = 24 * time.Hour
+
+// prune serves POST /api/hub/prune: sessions that nothing happened in for long
+// are deleted, in all namespaces.
+func (a *API) prune(w http.ResponseWriter, r *http.Request) error {
+	if err := ownerOnly(r, "Pruning is only available to the hub owner"); err != nil {
+		return err
+	}
+	if err := a.connected(); err != nil {
+		return err
+	}
+	in, err := readObject(r)
+	if err != nil {
+		return err
+	}
+	days, dry := in.integer("olderThanDays"), in.flag("dryRun")
+	if days == nil && !in.has("olderThanDays") {
+		in.expected("olderThanDays", "number")
+	}
+	if days != nil && (*days < 1 || *days > 36500) {
+		in.issue("olderThanDays", "olderThanDays must be from 1 to 36500")
+	}
+	if in.err() != nil {
+		return in.err()
+	}
+	n, err := a.sessions.Prune(r.Context(), wire.At(time.Now().Add(-time.Duration(*days)*day)), dry != nil && *dry)
+	if err != nil {
+		return err
+	}
+	a.write(w, r, http.StatusOK, struct {
+		Sessions int `json:"sessions"`
+	}{n})
 	return nil
 }
