@@ -96,6 +96,9 @@ func (c *Client) call(ctx context.Context, method, path string, in, out any) err
 		return fmt.Errorf("call the hub: %w", err)
 	}
 	req.Header = c.headers()
+	// All calls can be repeated safely: the transport may do so when a kept
+	// connection turns out to have ended with an earlier hub. Nothing is sent.
+	req.Header["Idempotency-Key"] = []string{}
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")
 	}
