@@ -100,6 +100,9 @@ func (w *world) explain() {
 	if !w.t.Failed() {
 		return
 	}
+	for _, r := range w.model.Requests() {
+		w.t.Logf("the model was asked: %.200q", r.Last())
+	}
 	logs, _ := filepath.Glob(filepath.Join(w.home, "logs", "*.log"))
 	for _, path := range logs {
 		raw, _ := os.ReadFile(path)
@@ -157,9 +160,18 @@ func (o *output) String() string {
 
 func (w *world) run(dir string, env []string, args ...string) *process {
 	w.t.Helper()
+	return w.runIn(nil, dir, env, args...)
+}
+
+// runIn runs hapi in a terminal, or in none.
+func (w *world) runIn(v *terminal, dir string, env []string, args ...string) *process {
+	w.t.Helper()
 	cmd := exec.Command(hapi, args...)
 	p := &process{cmd: cmd, out: &output{}, done: make(chan struct{})}
 	cmd.Dir, cmd.Env, cmd.Stdout, cmd.Stderr = dir, env, p.out, p.out
+	if v != nil {
+		v.attach(cmd)
+	}
 	cmd.WaitDelay = time.Second
 	if err := cmd.Start(); err != nil {
 		w.t.Fatal(err)
@@ -192,7 +204,7 @@ func (p *process) kill() {
 }
 
 func (w *world) env(extra ...string) []string {
-	return append(append(w.model.Env(w.t, w.user), "HAPI_HOME="+w.home, "HAPI_LISTEN_PORT="+w.port, "HAPI_API_URL="+w.url("")), extra...)
+	return append(append(w.model.Env(w.t, w.user, w.project), "HAPI_HOME="+w.home, "HAPI_LISTEN_PORT="+w.port, "HAPI_API_URL="+w.url("")), extra...)
 }
 
 func (w *world) url(path string) string { return "http://127.0.0.1:" + w.port + path }
@@ -209,6 +221,10 @@ func (w *world) startHub() {
 		return res.StatusCode == http.StatusOK
 	})
 	w.token = w.signIn()
+	w.wait("the hub to answer", func() bool {
+		status, _, err := w.tryCall(http.MethodGet, "/api/sessions", nil)
+		return err == nil && status == http.StatusOK
+	})
 }
 
 func (w *world) signIn() string {
@@ -238,11 +254,22 @@ func (w *world) startSession(args ...string) {
 
 func (w *world) startSessionIn(env []string, args ...string) {
 	w.t.Helper()
+	w.start(nil, env, args...)
+}
+
+// startAt starts `hapi` in a terminal.
+func (w *world) startAt(v *terminal, args ...string) {
+	w.t.Helper()
+	w.start(v, w.env("HAPI_CLAUDE_PATH="+w.claude, "TERM=xterm-256color"), args...)
+}
+
+func (w *world) start(v *terminal, env []string, args ...string) {
+	w.t.Helper()
 	known := map[wire.SessionID]bool{}
 	for _, s := range w.sessions() {
 		known[s.ID] = true
 	}
-	w.session = w.run(w.project, env, args...)
+	w.session = w.runIn(v, w.project, env, args...)
 	w.wait("the session", func() bool {
 		for _, s := range w.sessions() {
 			if s.Active && (!known[s.ID] || s.ID == w.id) {
@@ -373,6 +400,9 @@ func (w *world) wait(what string, holds func() bool) {
 		select {
 		case <-tick.C:
 		case <-deadline:
+			if w.id != "" {
+				what += "; the conversation:\n" + w.conversation()
+			}
 			w.t.Fatalf("waiting for %s", what)
 		}
 	}

@@ -52,6 +52,11 @@ var floors = map[string]int{
 	"internal/hub/push":        2,
 	"internal/hub/terminals":   2,
 
+	"internal/media":          1,
+	"internal/peers":          2,
+	"internal/session/screen": 4,
+	"internal/session/mcp":    4,
+
 	// For tests.
 	"internal/hub/apitest": 1,
 	"internal/nodetest":    0,

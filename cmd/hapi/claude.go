@@ -50,6 +50,8 @@ Options:
   --yolo                       the same as --permission-mode bypassPermissions
   --model MODEL                model to use
   --effort LEVEL               low, medium, high, xhigh or max
+  --hapi-starting-mode MODE    local: Claude has this terminal (the default in one);
+                               remote: people at the hub have it
   --existing-session-id ID     go on with a session of the hub
   -h, --help                   this text, and Claude's own
   -v, --version                the version
@@ -74,8 +76,12 @@ func helpClaude(cmd *cobra.Command) error {
 }
 
 func runClaude(cmd *cobra.Command, o claudeOptions) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find hapi's own executable: %w", err)
+	}
 	return launch{
-		agent: claude.Agent{}, startedBy: o.startedBy, existing: o.existing,
+		agent: claude.New(self), begin: o.begin, terminal: true, startedBy: o.startedBy, existing: o.existing,
 		open: agent.Options{
 			Path: os.Getenv("HAPI_CLAUDE_PATH"), Resume: o.resume, Fork: o.fork, Args: o.rest,
 			Config: agent.Config{PermissionMode: o.mode, Model: session.NormaliseModel(o.model), Effort: session.NormaliseEffort(o.effort)},

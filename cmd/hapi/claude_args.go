@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"hapi/internal/session"
 	"hapi/internal/wire"
 )
 
@@ -15,6 +16,7 @@ type claudeOptions struct {
 	effort    string
 	startedBy string
 	existing  string
+	begin     session.Side // empty: as the terminal allows
 	resume    string
 	fork      bool
 	rest      []string // for claude
@@ -58,10 +60,10 @@ func parseClaude(args []string) (claudeOptions, error) {
 		case "--existing-session-id":
 			o.existing, err = value()
 		case "--hapi-starting-mode":
-			err = checkStartingMode(value)
+			err = o.setBegin(value)
 		case "-r", "--resume":
-			if o.resume, err = value(); err != nil {
-				err = fmt.Errorf("%s needs the id of a conversation here: without a terminal there is no list to choose from", name)
+			if o.resume, err = value(); err != nil { // claude lets its person choose
+				o.rest, err = append(o.rest, args[i]), nil
 			}
 		case "--fork-session":
 			o.fork = true
@@ -91,13 +93,26 @@ func (o *claudeOptions) setMode(value func() (string, error)) error {
 	return nil
 }
 
+func (o *claudeOptions) setBegin(value func() (string, error)) error {
+	mode, err := value()
+	if err != nil {
+		return err
+	}
+	o.begin = session.Side(mode)
+	if o.begin != session.Local && o.begin != session.Remote {
+		return fmt.Errorf("Invalid --hapi-starting-mode value: %s (it is local or remote)", mode) //nolint:staticcheck // shown as it is
+	}
+	return nil
+}
+
+// checkStartingMode is for agents that are driven without a terminal.
 func checkStartingMode(value func() (string, error)) error {
 	mode, err := value()
 	if err != nil {
 		return err
 	}
-	if mode != "remote" {
-		return fmt.Errorf("the starting mode %q is not available: this version runs Claude in remote mode", mode)
+	if session.Side(mode) != session.Remote {
+		return fmt.Errorf("the starting mode %q is not available for this agent: it runs in remote mode", mode)
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -9,11 +10,13 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"golang.org/x/term"
 
 	"hapi/internal/agent"
 	"hapi/internal/home"
 	"hapi/internal/hubclient"
 	"hapi/internal/session"
+	"hapi/internal/session/screen"
 	"hapi/internal/wire"
 )
 
@@ -21,9 +24,11 @@ import (
 type launch struct {
 	agent     agent.Agent
 	open      agent.Options
-	startedBy string // terminal or runner
-	existing  string // a session of the hub to go on with
-	label     string // of the agent; empty: its flavor's
+	begin     session.Side // empty: as the terminal allows
+	terminal  bool         // the agent has an interface of its own for a terminal
+	startedBy string       // terminal or runner
+	existing  string       // a session of the hub to go on with
+	label     string       // of the agent; empty: its flavor's
 	// metadata of the session, besides what all have.
 	metadata map[string]any
 	// directory finds where the agent works; nil: where the person is.
@@ -60,18 +65,57 @@ func (l launch) run(cmd *cobra.Command) error {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Warning: the extra header %s is not text and is left out.\n", name)
 	}
 	client := hubclient.New(hubclient.Options{BaseURL: c.APIURL.Text, Token: c.Token.Text, Headers: c.Headers, Logger: logger})
-	l.open.Dir, l.open.Logger = dir, logger
-	s, err := session.Start(ctx, client, session.Options{Agent: l.agent, Logger: logger, Facts: l.facts(data, c), Open: l.open})
+	l.open.Dir, l.open.Logger, l.open.Scratch = dir, logger, filepath.Join(data.Path("tmp"), "hooks")
+	atTerminal, err := l.beginning()
+	if err != nil {
+		return err
+	}
+	link := func(id wire.SessionID) string { return fmt.Sprintf("%s/sessions/%s", c.APIURL.Text, id) }
+	s, err := session.Start(ctx, client, session.Options{
+		Agent: l.agent, Begin: l.begin, Screen: l.screen(atTerminal), Link: link, Peers: peersOf(c), Logger: logger, Facts: l.facts(data, c), Open: l.open,
+	})
 	if err != nil {
 		return explainStart(err, c)
 	}
-	fmt.Fprintf(out, "%s is waiting for you at %s/sessions/%s\nDirectory: %s\nPress Ctrl-C to end the session.\n", l.label, c.APIURL.Text, s.ID(), dir)
+	if atTerminal {
+		fmt.Fprintf(out, "This session is at %s\n", link(s.ID()))
+	} else {
+		fmt.Fprintf(out, "%s is waiting for you at %s\nDirectory: %s\nPress Ctrl-C to end the session.\n", l.label, link(s.ID()), dir)
+	}
 	ending := s.Run(untilSignal(ctx))
-	fmt.Fprintf(out, "The session has ended: %s\n", ending.Archive)
+	if !atTerminal || ending.Reason != session.EndCompleted {
+		fmt.Fprintf(out, "The session has ended: %s\n", ending.Archive)
+	}
 	if ending.Reason == session.EndError {
 		return exitCode(1)
 	}
 	return nil
+}
+
+// beginning decides on which side the session begins: at the terminal, if there
+// is one, a person started it there, and the agent can use it.
+func (l *launch) beginning() (atTerminal bool, err error) {
+	atTerminal = l.startedBy != "runner" && term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
+	switch {
+	case atTerminal && l.terminal:
+		l.open.Terminal = [3]*os.File{os.Stdin, os.Stdout, os.Stderr}
+		if l.begin == "" {
+			l.begin = session.Local
+		}
+	case l.begin == session.Local && l.startedBy != "runner":
+		return false, errors.New("the starting mode local needs a terminal")
+	default:
+		l.begin = session.Remote
+	}
+	return atTerminal, nil
+}
+
+// screen is what the terminal shows while people elsewhere have the session.
+func (l *launch) screen(atTerminal bool) *screen.Screen {
+	if !atTerminal {
+		return nil
+	}
+	return screen.New(screen.Options{In: os.Stdin, Out: os.Stdout, Label: l.label, Dir: l.open.Dir, Back: l.terminal, Code: qrCode})
 }
 
 // facts describe the session and its machine for the hub.

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"os"
 	"time"
 
 	"hapi/internal/wire"
@@ -16,6 +17,11 @@ import (
 // Agent is a kind of coding agent.
 type Agent interface {
 	Flavor() wire.Flavor
+	// Local gives the terminal to the agent's own interface, and tells h what goes
+	// on there. It returns nil when the person ended it, a *Failure, ErrNoTerminal,
+	// or why ctx ended. Then the agent and all it started have ended, h knows
+	// everything that was said, and the terminal is as it was.
+	Local(ctx context.Context, h Host, o Options) error
 	// Open makes a conversation. It calls h only after it has returned; the
 	// agent's process may start as late as the first prompt.
 	Open(ctx context.Context, h Host, o Options) (Conversation, error)
@@ -31,7 +37,20 @@ type Options struct {
 	Args    []string // passed on to the agent
 	Env     []string // of the agent, "NAME=value"; nil is the process's own
 	AddDirs []string // further directories the agent may read
+	// Terminal is the person's: input, output and errors. Open does not use it.
+	Terminal [3]*os.File
+	// Tools are the session's own, for the agent; nil: there are none.
+	Tools *ToolServer
+	// Scratch is a directory for files that end with the process, and only its user
+	// can read. It is made when needed.
+	Scratch string
 	Logger  *slog.Logger
+}
+
+// ToolServer is an MCP server on loopback (Streamable HTTP).
+type ToolServer struct {
+	URL   string
+	Token string // secret; it wants it as a bearer token
 }
 
 // Config is what a person can change while a conversation goes on.
@@ -93,12 +112,24 @@ type Host interface {
 	Configured(change func(c *Config))
 	// Titled gives the conversation the agent's own title.
 	Titled(title string)
+	// Suggested gives a title to a conversation that has none.
+	Suggested(title string)
+
+	// Working says whether the agent works on something a person asked for at the
+	// terminal. A conversation need not: its turns say so.
+	Working(yes bool)
+	// Observed shows a request that is answered at the terminal. settle says how:
+	// wire.StatusApproved, StatusDenied or StatusCanceled, with a reason or none.
+	Observed(r PermissionRequest) (settle func(status, reason string))
 }
 
 // Record is a row of the conversation: the whole envelope, {"role":…,…}.
 type Record struct {
 	Content json.RawMessage
 	At      time.Time // zero is now
+	// Key names the row in its session: said again under its key, it is not there
+	// twice. Empty: the row is said once.
+	Key string
 }
 
 // PermissionRequest is a tool call, question or plan that waits for a person.
@@ -117,6 +148,9 @@ type Catalog struct {
 	Tools         []string
 	SlashCommands []string
 }
+
+// ErrNoTerminal says that an agent has no interface of its own for a terminal.
+var ErrNoTerminal = errors.New("this agent has no interface for a terminal")
 
 // ErrInterrupted says that a turn ended because a person wanted it to.
 var ErrInterrupted = errors.New("interrupted")

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"maps"
+	"slices"
 	"sync"
 
 	"hapi/internal/socketio"
@@ -16,10 +18,12 @@ type Method func(ctx context.Context, params json.RawMessage) (any, error)
 // conn is what the links of sessions and of machines have in common: one
 // connection at a time, over which the hub calls methods.
 type conn struct {
-	client  *Client
-	log     *slog.Logger
-	socket  *socketio.Client
-	scope   string // the id before the names of the methods
+	client *Client
+	log    *slog.Logger
+	socket *socketio.Client
+	scope  string // the id before the names of the methods
+
+	naming  sync.Mutex
 	methods map[string]Method
 
 	ctx     context.Context // of Run
@@ -56,8 +60,32 @@ func (c *conn) Barrier(ctx context.Context) error {
 
 // register names the methods to the hub of this connection.
 func (c *conn) register() {
-	for name := range c.methods {
-		_ = c.socket.Emit(wire.EventRPCRegister, wire.RPCRegister{Method: c.scope + ":" + name}) // the next connect registers again
+	c.naming.Lock()
+	names := slices.Collect(maps.Keys(c.methods))
+	c.naming.Unlock()
+	for _, name := range names {
+		c.name(name)
+	}
+}
+
+func (c *conn) name(method string) {
+	_ = c.socket.Emit(wire.EventRPCRegister, wire.RPCRegister{Method: c.scope + ":" + method}) // the next connect registers again
+}
+
+// Handle lets the hub call a method from now on, instead of an earlier one of
+// its name.
+func (c *conn) Handle(name string, m Method) {
+	c.naming.Lock()
+	_, known := c.methods[name]
+	methods := maps.Clone(c.methods)
+	if methods == nil {
+		methods = map[string]Method{}
+	}
+	methods[name] = m
+	c.methods = methods
+	c.naming.Unlock()
+	if !known {
+		c.name(name)
 	}
 }
 
@@ -69,7 +97,9 @@ func (c *conn) serve(args []json.RawMessage, ack socketio.Ack) {
 		return
 	}
 	prefix := c.scope + ":"
+	c.naming.Lock()
 	method := c.methods[in.Method[min(len(prefix), len(in.Method)):]]
+	c.naming.Unlock()
 	if method == nil || in.Method[:min(len(prefix), len(in.Method))] != prefix {
 		ack(failure("Method not found"))
 		return

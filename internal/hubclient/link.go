@@ -29,7 +29,7 @@ type LinkOptions struct {
 	Cancel func(q wire.CancelQueuedUpdate) wire.CancelAnswer
 	// Retry queues a prompt again whose outcome was unknown.
 	Retry func(q wire.RetryQueuedUpdate) wire.RetryAnswer
-	// Methods are what the hub may call, by name. They run each on a goroutine of
+	// Methods are what the hub may call, by name; see also Handle. They run each on a goroutine of
 	// their own; ctx ends with the link.
 	Methods map[string]Method
 	// Events are further events of the hub, by name; what is said there is lost

@@ -135,12 +135,20 @@ func (o *outbox) waitEmpty(ctx context.Context) error {
 // Say puts a row of the conversation into the outbox. It waits while the outbox
 // is full. at is when it was said; zero is now.
 func (l *Link) Say(ctx context.Context, content json.RawMessage, at time.Time) error {
+	return l.SayOnce(ctx, "", content, at)
+}
+
+// SayOnce does the same for a row that may be said again, under the same key.
+func (l *Link) SayOnce(ctx context.Context, key string, content json.RawMessage, at time.Time) error {
 	if at.IsZero() {
 		at = time.Now()
 	}
+	if key == "" {
+		key = l.outbox.key()
+	}
 	ms := float64(at.UnixMilli())
 	return l.put(ctx, &item{event: wire.EventMessage, size: len(content) + 128, payload: wire.AppendMessage{
-		SID: l.id, Message: content, CreatedAt: &ms, ClientKey: l.outbox.key(),
+		SID: l.id, Message: content, CreatedAt: &ms, ClientKey: key,
 	}})
 }
 

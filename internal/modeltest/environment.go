@@ -10,15 +10,21 @@ import (
 )
 
 // Env is the environment of an agent that talks to the model and never leaves
-// loopback. Its home is the test's; nothing in it asks to be set up.
-func (s *Server) Env(t testing.TB, home string) []string {
+// loopback. Its home is the test's; nothing in it asks to be set up, and its
+// person trusts the directories.
+func (s *Server) Env(t testing.TB, home string, trusted ...string) []string {
 	t.Helper()
 	config := filepath.Join(home, ".claude")
 	if err := os.MkdirAll(config, 0o700); err != nil {
 		t.Fatal(err)
 	}
 	const key = "sk-ant-test-0000000000000000000000000000000000000000"
+	projects := map[string]any{}
+	for _, dir := range trusted {
+		projects[dir] = map[string]any{"hasTrustDialogAccepted": true, "hasCompletedProjectOnboarding": true}
+	}
 	state, err := json.Marshal(map[string]any{
+		"projects": projects, "theme": "dark",
 		"hasCompletedOnboarding": true, "bypassPermissionsModeAccepted": true, "numStartups": 1,
 		"customApiKeyResponses": map[string]any{"approved": []string{key[len(key)-20:]}, "rejected": []string{}},
 	})

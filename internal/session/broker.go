@@ -28,7 +28,7 @@ type broker struct {
 type asked struct {
 	request agent.PermissionRequest
 	at      wire.Millis
-	answer  chan agent.Decision // of one
+	answer  chan agent.Decision // of one; nil: it is answered at the terminal
 }
 
 func newAsked(r agent.PermissionRequest) *asked {
@@ -106,6 +106,10 @@ func (b *broker) take(q *asked) bool {
 func (b *broker) answer(ctx context.Context, d agent.Decision) error {
 	b.mu.Lock()
 	q := b.open[d.ID]
+	if q != nil && q.answer == nil {
+		b.mu.Unlock()
+		return errAtTerminal
+	}
 	delete(b.open, d.ID)
 	b.mu.Unlock()
 	if q == nil {
@@ -138,6 +142,40 @@ func outcome(tool string, d agent.Decision) wire.CompletedRequest {
 		c.Status = wire.StatusApproved
 	}
 	return c
+}
+
+// observe shows a request that is answered at the terminal, until it is settled.
+func (b *broker) observe(r agent.PermissionRequest) (settled func(status, reason string)) {
+	q := newAsked(r)
+	q.answer = nil
+	b.mu.Lock()
+	b.open[r.ID] = q
+	b.mu.Unlock()
+	b.later(func(ctx context.Context) error {
+		return b.write(ctx, func(s *wire.AgentState) {
+			if !b.isOpen(q) { // it was settled first
+				return
+			}
+			if s.Requests == nil {
+				s.Requests = map[wire.RequestID]wire.AgentRequest{}
+			}
+			s.Requests[r.ID] = q.shown()
+		})
+	})
+	return func(status, reason string) {
+		if !b.take(q) {
+			return
+		}
+		b.later(func(ctx context.Context) error {
+			return b.write(ctx, func(s *wire.AgentState) { settle(s, q, wire.CompletedRequest{Status: status, Reason: reason}) })
+		})
+	}
+}
+
+func (b *broker) isOpen(q *asked) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.open[q.request.ID] == q
 }
 
 // settle moves a request to the completed ones.

@@ -22,7 +22,7 @@ const (
 
 // isCommand says whether text is a command, of the session or of its agent.
 func (s *Session) isCommand(text string) bool {
-	c, ok := s.conv.(agent.Commander)
+	c, ok := s.conversation().(agent.Commander)
 	return ok && c.IsCommand(text) || s.commandOf(text) != noCommand
 }
 

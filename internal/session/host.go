@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"encoding/json"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -15,10 +14,12 @@ import (
 type host struct{ s *Session }
 
 // Emit implements agent.Host.
-func (h host) Emit(r agent.Record) { h.s.say(r.Content, r.At) }
+func (h host) Emit(r agent.Record) { h.s.say(r) }
 
 // Ask implements agent.Host.
 func (h host) Ask(ctx context.Context, r agent.PermissionRequest) (agent.Decision, error) {
+	h.s.screen.Asked(r)
+	defer h.s.screen.Answered(r.ID)
 	return h.s.broker.ask(ctx, r)
 }
 
@@ -27,6 +28,9 @@ func (h host) Decided(r agent.PermissionRequest, d agent.Decision) { h.s.broker.
 
 // Resumable implements agent.Host: the id is what a later process resumes from.
 func (h host) Resumable(id string) {
+	h.s.mu.Lock()
+	h.s.open.Resume, h.s.open.Fork = id, false
+	h.s.mu.Unlock()
 	if h.s.flavor.NativeIDKey() == "" {
 		return
 	}
@@ -73,12 +77,27 @@ func (h host) Titled(title string) {
 	h.s.mu.Lock()
 	h.s.titled = true
 	h.s.mu.Unlock()
-	h.s.say(mustObject(map[string]any{
+	h.s.say(agent.Record{Content: mustObject(map[string]any{
 		"role":    "agent",
 		"content": map[string]any{"type": "output", "data": map[string]any{"type": "summary", "summary": title, "leafUuid": uuid.NewString()}},
 		"meta":    map[string]any{"sentFrom": "cli"},
-	}), time.Time{})
+	})})
 	h.s.updateMetadata(func(m map[string]json.RawMessage) { m["summary"] = summaryOf(title) })
+}
+
+// Suggested implements agent.Host.
+func (h host) Suggested(title string) { h.s.title(title) }
+
+// Working implements agent.Host. An agent that has finished waits for people.
+func (h host) Working(yes bool) {
+	if h.s.setWorking(yes) && !yes && h.s.queue.empty() {
+		h.s.ready()
+	}
+}
+
+// Observed implements agent.Host.
+func (h host) Observed(r agent.PermissionRequest) func(status, reason string) {
+	return h.s.broker.observe(r)
 }
 
 // updateMetadata writes in the background, in the order of the calls as far as
@@ -124,7 +143,11 @@ func (s *Session) configure(ctx context.Context, c agent.Config) error {
 	s.config = c
 	s.mu.Unlock()
 	s.announceState()
-	err := s.conv.Configure(ctx, c)
+	conv := s.conversation()
+	if conv == nil { // the agent gets it with the next switch
+		return nil
+	}
+	err := conv.Configure(ctx, c)
 	if err != nil { // the agent has what it had; the permission mode is ours
 		s.mu.Lock()
 		s.config = old

@@ -21,6 +21,7 @@ const (
 	EndCompleted  EndReason = "completed"
 	EndTerminated EndReason = "terminated"
 	EndError      EndReason = "error"
+	EndHandoff    EndReason = "handoff"
 )
 
 // Ending is how a session ends. It is an error so that it can be the cause of a

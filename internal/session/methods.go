@@ -11,26 +11,21 @@ import (
 	"hapi/internal/workspace"
 )
 
-// methods are what the hub may ask of the session and of its agent.
+// methods are what the hub may ask of the session.
 func (s *Session) methods() map[string]hubclient.Method {
 	all := map[string]hubclient.Method{
 		wire.MethodPermission:       s.callPermission,
 		wire.MethodAbort:            s.callAbort,
 		wire.MethodSetSessionConfig: s.callConfigure,
 		wire.MethodKillSession:      s.callKill,
+		wire.MethodSwitch:           s.callSwitch,
+		wire.MethodHandoffLocal:     s.callHandoff,
 		wire.MethodUploadFile:       s.callUpload,
 		wire.MethodDeleteUpload:     s.callDeleteUpload,
 	}
+	all[wire.MethodReadGeneratedImage] = s.callReadImage
 	for name, method := range s.files.Methods() {
 		all[name] = method
-	}
-	if _, ok := s.conv.(agent.Steerer); ok {
-		all[wire.MethodSteerQueued] = s.callSteer
-	}
-	if c, ok := s.conv.(agent.Caller); ok { // which may know better
-		for name, method := range c.Methods() {
-			all[name] = hubclient.Method(method)
-		}
 	}
 	return all
 }
@@ -51,6 +46,31 @@ func (s *Session) callKill(context.Context, json.RawMessage) (any, error) {
 	s.reportEnding() // before anybody can ask for this session again
 	s.running.Go(func() { s.end(Ending{Reason: EndTerminated, Archive: "User terminated"}) })
 	return map[string]any{"success": true, "message": "Killing hapi CLI process"}, nil
+}
+
+// callSwitch takes the session to a side: the one that is named, else the other.
+func (s *Session) callSwitch(ctx context.Context, params json.RawMessage) (any, error) {
+	var in struct {
+		To Side `json:"to"`
+	}
+	_ = json.Unmarshal(params, &in) // without a side it is the other one
+	if in.To != Local && in.To != Remote {
+		in.To = Local
+		if s.side() == Local {
+			in.To = Remote
+		}
+	}
+	if err := s.switchTo(ctx, in.To); err != nil {
+		return nil, err
+	}
+	return map[string]bool{"success": true}, nil
+}
+
+// callHandoff ends the session for a process that goes on with it in another
+// terminal.
+func (s *Session) callHandoff(context.Context, json.RawMessage) (any, error) {
+	s.running.Go(func() { s.end(Ending{Reason: EndHandoff, Archive: "Handed off to local terminal"}) })
+	return map[string]bool{"ok": true}, nil
 }
 
 func (s *Session) callUpload(_ context.Context, params json.RawMessage) (any, error) {

@@ -18,7 +18,12 @@ import (
 	"github.com/google/uuid"
 
 	"hapi/internal/agent"
+	"hapi/internal/agent/child"
 	"hapi/internal/hubclient"
+	"hapi/internal/media"
+	"hapi/internal/peers"
+	"hapi/internal/session/mcp"
+	"hapi/internal/session/screen"
 	"hapi/internal/terminals"
 	"hapi/internal/wire"
 	"hapi/internal/workspace"
@@ -31,7 +36,11 @@ const retryAfter = time.Second
 // Options of a Session.
 type Options struct {
 	Agent  agent.Agent
-	Open   agent.Options // of the conversation; its Config is the starting one
+	Open   agent.Options                  // of the conversation; its Config is the starting one
+	Begin  Side                           // empty: Remote
+	Screen *screen.Screen                 // nil: there is no terminal
+	Link   func(id wire.SessionID) string // the session's address; for the screen
+	Peers  *peers.Client                  // nil: the agent has no tools of the session
 	Facts  Facts
 	Logger *slog.Logger
 }
@@ -39,7 +48,10 @@ type Options struct {
 // Session is one conversation.
 type Session struct {
 	log     *slog.Logger
+	agent   agent.Agent
+	screen  *screen.Screen
 	flavor  wire.Flavor
+	start   Side
 	link    *hubclient.Link
 	queue   *queue
 	broker  *broker
@@ -47,7 +59,9 @@ type Session struct {
 	files   *workspace.Workspace
 	shells  *terminals.Terminals
 	facts   Facts
-	conv    agent.Conversation
+	media   *media.Store
+	tools   *mcp.Server // nil: the agent has none
+	mark    string      // of the processes of its agent
 	row     wire.Session
 	// takenOver is the metadata of this process when the row is an earlier one's.
 	takenOver map[string]any
@@ -56,10 +70,16 @@ type Session struct {
 	ctx     context.Context // of everything that works for the session
 	stop    context.CancelCauseFunc
 
-	mu     sync.Mutex
-	config agent.Config
-	turn   *turn // the running one
-	titled bool
+	mu          sync.Mutex
+	open        agent.Options // of the next conversation, but for its Config
+	config      agent.Config
+	want        Side
+	here        *stay
+	conv        agent.Conversation // of the remote side
+	turn        *turn              // the running one
+	working     bool               // the agent at the terminal works
+	workChanged chan struct{}      // closed and replaced with working
+	titled      bool
 }
 
 // turn is a prompt that the agent works on.
@@ -69,8 +89,8 @@ type turn struct {
 	done      chan struct{}
 }
 
-// Start makes the session's row on the hub, or takes the existing one, and the
-// agent's conversation. Nothing runs before Run.
+// Start makes the session's row on the hub, or takes the existing one. Nothing
+// runs before Run.
 func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, error) {
 	files, err := workspace.Open(o.Open.Dir)
 	if err != nil {
@@ -82,20 +102,24 @@ func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, 
 		return nil, errors.Join(err, files.Close())
 	}
 	reportToRunner(ctx, &o.Facts, row.ID, o.Logger)
-	s := &Session{log: o.Logger, flavor: o.Agent.Flavor(), queue: newQueue(), row: row, config: o.Open.Config, uploads: workspace.NewUploads(string(row.ID)), files: files, facts: o.Facts}
+	if o.Begin == "" {
+		o.Begin = Remote
+	}
+	o.Open.AddDirs = append(o.Open.AddDirs, workspace.UploadsBase())
+	mark := uuid.NewString()
+	if o.Open.Env == nil {
+		o.Open.Env = os.Environ()
+	}
+	o.Open.Env = append(slices.Clip(o.Open.Env), "HAPI_SESSION_ID="+string(row.ID), child.Mark+"="+mark)
+	s := &Session{
+		log: o.Logger, agent: o.Agent, screen: o.Screen, flavor: o.Agent.Flavor(), start: o.Begin, want: o.Begin, queue: newQueue(), row: row, open: o.Open, config: o.Open.Config,
+		uploads: workspace.NewUploads(string(row.ID)), files: files, facts: o.Facts, media: &media.Store{}, mark: mark, workChanged: make(chan struct{}),
+	}
 	s.titled = hasTitle(row.Metadata)
 	if o.Facts.ExistingID != "" {
 		s.takenOver = o.Facts.Metadata
 	}
 	s.ctx, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
-	o.Open.AddDirs = append(o.Open.AddDirs, workspace.UploadsBase())
-	if o.Open.Env == nil {
-		o.Open.Env = os.Environ()
-	}
-	o.Open.Env = append(slices.Clip(o.Open.Env), "HAPI_SESSION_ID="+string(row.ID))
-	if s.conv, err = o.Agent.Open(s.ctx, host{s}, o.Open); err != nil {
-		return nil, fmt.Errorf("prepare the agent: %w", err)
-	}
 	s.queue.isAlone = s.isCommand
 	s.shells = terminals.New(terminals.Options{
 		Session: row.ID, Dir: o.Open.Dir, Logger: o.Logger,
@@ -113,6 +137,12 @@ func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, 
 			s.end(Ending{Reason: EndError, Archive: "The hub refused the session: " + reason})
 		},
 	})
+	if err := s.offerTools(&o); err != nil {
+		return nil, errors.Join(err, files.Close())
+	}
+	if o.Screen != nil {
+		o.Screen.Introduce(o.Link(row.ID), s.link.Connected)
+	}
 	s.broker = newBroker(s.link.UpdateState, s.decided, s.later)
 	return s, nil
 }
@@ -133,16 +163,14 @@ func (s *Session) Run(ctx context.Context) Ending {
 	}()
 	s.running.Go(s.introduce)
 	s.announceState()
-	if w, ok := s.conv.(agent.Warmer); ok {
-		w.Warm()
-	}
-	s.work()
+	s.converse()
 	ending := endingOf(context.Cause(s.ctx))
 	s.reportEnding()
-	if err := s.conv.Close(); err != nil {
-		s.log.Warn("the agent did not end well", "err", err)
-	}
 	s.shells.Close()
+	if s.tools != nil {
+		_ = s.tools.Close() // the agent has gone
+	}
+	child.SweepMarked(s.mark)
 	s.running.Wait()
 	s.leave(ctx, ending)
 	unlink()
@@ -150,15 +178,16 @@ func (s *Session) Run(ctx context.Context) Ending {
 	return ending
 }
 
-// introduce writes what is true of every remote session, and cancels what an
+// introduce writes what is true of the starting session, and cancels what an
 // earlier process left open.
 func (s *Session) introduce() {
-	no := false
+	startingMode := mustObject(s.start)
 	err := s.link.UpdateState(s.ctx, func(st *wire.AgentState) {
 		abandon(st, "The session was restarted")
-		st.ControlledByUser = &no
+		atTerminal := s.side() == Local
+		st.ControlledByUser = &atTerminal
 		if st.StartingMode != "pty" {
-			st.StartingMode = "remote"
+			st.StartingMode = string(s.start)
 		}
 	})
 	if err == nil {
@@ -167,7 +196,10 @@ func (s *Session) introduce() {
 				refresh(m, s.takenOver)
 			}
 			if string(m["startingMode"]) != `"pty"` {
-				m["startingMode"] = json.RawMessage(`"remote"`)
+				m["startingMode"] = startingMode
+			}
+			if s.tools != nil {
+				m["hapiMcpUrl"] = mustObject(s.tools.Tools().URL)
 			}
 			m["lifecycleState"] = json.RawMessage(`"running"`)
 			delete(m, "archivedBy")
@@ -182,10 +214,12 @@ func (s *Session) introduce() {
 // announceState makes the keep-alive say what is true now.
 func (s *Session) announceState() {
 	s.mu.Lock()
-	c, thinking := s.config, s.turn != nil
+	c, thinking := s.config, s.turn != nil || s.working
 	s.mu.Unlock()
+	side := s.side()
+	s.screen.Working(thinking)
 	s.link.SetAlive(func(a *wire.SessionAlive) {
-		a.Mode, a.Thinking = "remote", &thinking
+		a.Mode, a.Thinking = string(side), &thinking
 		announceConfig(a, s.flavor, &c)
 	})
 }
@@ -204,6 +238,7 @@ func (s *Session) receive(m wire.DeliveredMessage) {
 		s.log.Warn("a message that is no prompt was left out", "message", m.ID)
 		return
 	}
+	s.screen.Row(m.Content)
 	s.queue.put(i)
 }
 
@@ -224,52 +259,52 @@ func itemOf(m wire.DeliveredMessage) (*item, error) {
 	return i, nil
 }
 
-// work gives the agent prompt after prompt until the session ends.
-func (s *Session) work() {
+// work gives the agent prompt after prompt until ctx ends.
+func (s *Session) work(ctx context.Context) {
 	for {
-		batch, err := s.queue.next(s.ctx)
+		batch, err := s.queue.next(ctx)
 		if err != nil {
 			return
 		}
-		s.serve(batch)
+		s.serve(ctx, batch)
 	}
 }
 
 // serve deals with what left the queue.
-func (s *Session) serve(batch []*item) {
+func (s *Session) serve(ctx context.Context, batch []*item) {
 	text, attachments := joined(batch)
-	if c, ok := s.conv.(agent.Commander); ok && c.IsCommand(text) {
-		s.command(batch, c, text)
+	if c, ok := s.conversation().(agent.Commander); ok && c.IsCommand(text) {
+		s.command(ctx, batch, c, text)
 		return
 	}
 	switch s.commandOf(text) {
 	case cmdClear:
 		s.consumed(batch, true)
-		s.clear()
+		s.clear(ctx)
 	case cmdPlan, cmdPlanOff:
 		s.consumed(batch, true)
-		s.setMode(s.ctx, planMode(s.commandOf(text)))
+		s.setMode(ctx, planMode(s.commandOf(text)))
 		s.event(map[string]any{"type": "permission-mode-changed", "mode": s.mode()})
 		s.ready()
 	case cmdPlanText:
-		s.setMode(s.ctx, wire.ModePlan)
+		s.setMode(ctx, wire.ModePlan)
 		s.event(map[string]any{"type": "permission-mode-changed", "mode": s.mode()})
-		s.prompt(batch, agent.Prompt{ID: firstLocalID(batch), Text: planText(text), Attachments: attachments})
+		s.prompt(ctx, batch, agent.Prompt{ID: firstLocalID(batch), Text: planText(text), Attachments: attachments})
 	case cmdCompact:
-		s.compact(batch, text)
+		s.compact(ctx, batch, text)
 	default:
-		s.prompt(batch, agent.Prompt{ID: firstLocalID(batch), Text: text, Attachments: attachments})
+		s.prompt(ctx, batch, agent.Prompt{ID: firstLocalID(batch), Text: text, Attachments: attachments})
 	}
 }
 
 // command lets the agent carry out a command of its own.
-func (s *Session) command(batch []*item, c agent.Commander, text string) {
-	goOn := c.Command(s.ctx, text)
+func (s *Session) command(ctx context.Context, batch []*item, c agent.Commander, text string) {
+	goOn := c.Command(ctx, text)
 	if goOn == "" {
 		s.consumed(batch, true)
 		return
 	}
-	s.prompt(batch, agent.Prompt{ID: firstLocalID(batch), Text: goOn, Attachments: batch[0].attachments})
+	s.prompt(ctx, batch, agent.Prompt{ID: firstLocalID(batch), Text: goOn, Attachments: batch[0].attachments})
 }
 
 func planMode(c command) wire.PermissionMode {
@@ -289,8 +324,8 @@ func (s *Session) consumed(batch []*item, endGrace bool) {
 }
 
 // clear forgets the conversation so far.
-func (s *Session) clear() {
-	if err := s.conv.Reset(s.ctx); err != nil {
+func (s *Session) clear(ctx context.Context) {
+	if err := s.conversation().Reset(ctx); err != nil {
 		s.event(message("The context could not be reset: " + err.Error()))
 		return
 	}
@@ -298,9 +333,9 @@ func (s *Session) clear() {
 	s.ready()
 }
 
-func (s *Session) compact(batch []*item, text string) {
+func (s *Session) compact(ctx context.Context, batch []*item, text string) {
 	s.event(message("Compaction started"))
-	err := s.run(batch, agent.Prompt{Text: text})
+	err := s.run(ctx, batch, agent.Prompt{Text: text})
 	var failed *agent.Failure
 	switch {
 	case err == nil:
@@ -310,15 +345,15 @@ func (s *Session) compact(batch []*item, text string) {
 		s.event(message("Compaction failed: " + failed.Text))
 		s.ready()
 	default:
-		s.explain(err)
+		s.explain(ctx, err)
 	}
 }
 
 // prompt runs a turn, and tells people how it ended.
-func (s *Session) prompt(batch []*item, p agent.Prompt) {
-	err := s.run(batch, p)
+func (s *Session) prompt(ctx context.Context, batch []*item, p agent.Prompt) {
+	err := s.run(ctx, batch, p)
 	if err != nil {
-		s.explain(err)
+		s.explain(ctx, err)
 		return
 	}
 	s.title(p.Text)
@@ -329,7 +364,7 @@ func (s *Session) prompt(batch []*item, p agent.Prompt) {
 
 // run runs a turn. An agent that ended before it did anything gets the prompt
 // once more.
-func (s *Session) run(batch []*item, p agent.Prompt) error {
+func (s *Session) run(ctx context.Context, batch []*item, p agent.Prompt) error {
 	told := false
 	p.Accepted = func() {
 		if !told {
@@ -339,27 +374,28 @@ func (s *Session) run(batch []*item, p agent.Prompt) error {
 	}
 	t := s.beginTurn()
 	defer s.endTurn(t)
-	err := s.conv.Prompt(s.ctx, p)
+	conv := s.conversation()
+	err := conv.Prompt(ctx, p)
 	var failed *agent.Failure
 	if errors.As(err, &failed) && failed.Kind == agent.Crashed && failed.Silent && !s.aborted(t) {
 		s.log.Warn("the agent ended before it did anything; starting it once more", "err", err)
 		select {
 		case <-time.After(retryAfter):
-			err = s.conv.Prompt(s.ctx, p)
-		case <-s.ctx.Done():
+			err = conv.Prompt(ctx, p)
+		case <-ctx.Done():
 		}
 	}
 	if !told {
-		s.undelivered(batch, err)
+		s.undelivered(ctx, batch, err)
 	}
 	return err
 }
 
 // undelivered deals with prompts that the agent never got. When the session
-// ends they stay queued on the hub; else they are taken off the queue, and the
+// ends or is switched they stay queued; else they are taken off the queue, and the
 // person is told to send them again.
-func (s *Session) undelivered(batch []*item, err error) {
-	if s.ctx.Err() != nil || err == nil {
+func (s *Session) undelivered(ctx context.Context, batch []*item, err error) {
+	if ctx.Err() != nil || err == nil {
 		s.queue.restore()
 		return
 	}
@@ -392,10 +428,10 @@ func (s *Session) aborted(t *turn) bool {
 }
 
 // explain tells people why a turn did not end well.
-func (s *Session) explain(err error) {
+func (s *Session) explain(ctx context.Context, err error) {
 	var failed *agent.Failure
 	switch {
-	case s.ctx.Err() != nil:
+	case ctx.Err() != nil:
 	case errors.Is(err, agent.ErrInterrupted):
 		s.event(message("Aborted by user"))
 	case errors.As(err, &failed):
@@ -410,7 +446,11 @@ func (s *Session) explain(err error) {
 }
 
 // abort ends the running turn, if there is one, and returns when it has ended.
+// What goes on at the terminal ends by taking the session over.
 func (s *Session) abort(ctx context.Context) error {
+	if s.side() == Local {
+		return s.switchTo(ctx, Remote)
+	}
 	s.mu.Lock()
 	t := s.turn
 	if t != nil {
@@ -421,7 +461,11 @@ func (s *Session) abort(ctx context.Context) error {
 		s.event(message("Aborted by user"))
 		return nil
 	}
-	if err := s.conv.Interrupt(ctx); err != nil {
+	conv := s.conversation()
+	if conv == nil { // the turn ends with its side
+		return nil
+	}
+	if err := conv.Interrupt(ctx); err != nil {
 		return fmt.Errorf("interrupt the agent: %w", err)
 	}
 	select {
@@ -487,14 +531,15 @@ func (s *Session) ready() { s.event(map[string]any{"type": "ready"}) }
 
 // event adds an event of the session to the conversation.
 func (s *Session) event(data map[string]any) {
-	s.say(mustObject(map[string]any{
+	s.say(agent.Record{Content: mustObject(map[string]any{
 		"role":    "agent",
 		"content": map[string]any{"id": uuid.NewString(), "type": "event", "data": data},
-	}), time.Time{})
+	})})
 }
 
-func (s *Session) say(content json.RawMessage, at time.Time) {
-	if err := s.link.Say(context.WithoutCancel(s.ctx), content, at); err != nil {
+func (s *Session) say(r agent.Record) {
+	s.screen.Row(r.Content)
+	if err := s.link.SayOnce(context.WithoutCancel(s.ctx), r.Key, r.Content, r.At); err != nil {
 		s.log.Error("a row of the conversation was lost", "err", err)
 	}
 }

@@ -32,7 +32,7 @@ func (s *Session) callSteer(ctx context.Context, params json.RawMessage) (any, e
 }
 
 func (s *Session) steer(ctx context.Context, id wire.LocalID) error {
-	conv, ok := s.conv.(agent.Steerer)
+	conv, ok := s.conversation().(agent.Steerer)
 	if !ok || !s.steerable() {
 		return &agent.NotSteered{Text: steerNoTurn}
 	}
@@ -123,7 +123,7 @@ func (s *Session) retry(q wire.RetryQueuedUpdate) wire.RetryAnswer {
 
 // announceSteering tells people whether the running turn takes prompts.
 func (s *Session) announceSteering() {
-	if _, ok := s.conv.(agent.Steerer); !ok {
+	if _, ok := s.conversation().(agent.Steerer); !ok {
 		return
 	}
 	s.later(func(ctx context.Context) error {

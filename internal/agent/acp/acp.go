@@ -26,6 +26,9 @@ type Agent struct{ Spec Spec }
 // Flavor implements agent.Agent.
 func (a Agent) Flavor() wire.Flavor { return a.Spec.Flavor }
 
+// Local implements agent.Agent. The protocol has no terminal.
+func (Agent) Local(context.Context, agent.Host, agent.Options) error { return agent.ErrNoTerminal }
+
 // Open implements agent.Agent.
 func (a Agent) Open(ctx context.Context, h agent.Host, o agent.Options) (agent.Conversation, error) {
 	if o.Logger == nil {

@@ -33,6 +33,20 @@ func Sweep(cmd *exec.Cmd, family []Process) {
 	}
 }
 
+// Mark is the variable by which an agent's processes are known. An agent that
+// crashed leaves its tools without a parent that would lead to them.
+const Mark = "HAPI_AGENT_RUN"
+
+// SweepMarked kills every process with a value of Mark; empty is none.
+func SweepMarked(value string) {
+	if value == "" {
+		return
+	}
+	for _, p := range marked(Mark + "=" + value) {
+		p.kill()
+	}
+}
+
 // Process is a process at a moment: its id may be another's later, so its
 // start says whether it still is the same.
 type Process struct {

@@ -1,6 +1,8 @@
-// Package claude drives Claude Code without a terminal: one long-lived process
-// that speaks newline-delimited JSON, is asked by control requests, and asks
-// before it uses a tool.
+// Package claude drives Claude Code. Without a terminal it is one long-lived
+// process that speaks newline-delimited JSON, is asked by control requests, and
+// asks before it uses a tool. At a terminal it is itself; what is said there is
+// read from its transcripts, and what goes on is told by hooks that decide
+// nothing.
 package claude
 
 import (
@@ -18,19 +20,27 @@ import (
 	"hapi/internal/wire"
 )
 
-// Agent is Claude Code.
-type Agent struct{}
+// Agent is Claude Code for one session. It remembers what goes from one
+// conversation of the session to the next.
+type Agent struct {
+	self  string // hapi's own executable, for the hooks
+	rules *rules
+	known transcripts // of one Local at a time
+}
+
+// New makes an Agent. self is hapi's own executable, which Claude calls.
+func New(self string) *Agent { return &Agent{self: self, rules: &rules{}} }
 
 // Flavor implements agent.Agent.
-func (Agent) Flavor() wire.Flavor { return wire.FlavorClaude }
+func (*Agent) Flavor() wire.Flavor { return wire.FlavorClaude }
 
 // Open implements agent.Agent. The process starts with the first prompt.
-func (Agent) Open(ctx context.Context, h agent.Host, o agent.Options) (agent.Conversation, error) {
+func (a *Agent) Open(ctx context.Context, h agent.Host, o agent.Options) (agent.Conversation, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &conversation{
-		host: h, o: o, log: o.Logger, config: o.Config, nativeID: o.Resume, fork: o.Fork,
+		host: h, o: o, log: o.Logger, config: o.Config, rules: a.rules, nativeID: o.Resume, fork: o.Fork,
 		convert: newConverter(o.Dir, gitBranch(ctx, o.Dir)),
 	}, nil
 }
@@ -46,13 +56,14 @@ type conversation struct {
 
 	mu       sync.Mutex
 	config   agent.Config
-	rules    rules
+	rules    *rules
 	nativeID string
 	fork     bool
 	proc     *process // nil while there is none
 	stale    bool     // proc was started for another configuration
 	turn     *turn
 	closed   bool
+	tools    string // the file that names the session's tools
 
 	handling sync.Mutex // lines are handled one after another
 	convert  *converter // guarded by handling
@@ -92,8 +103,11 @@ func (c *conversation) Prompt(ctx context.Context, p agent.Prompt) error {
 	if !errors.As(err, &failed) {
 		return err
 	}
+	if err := c.endProcess(); err != nil {
+		c.log.Warn("claude did not end well", "err", err)
+	}
 	c.forget()
-	c.host.Emit(c.notice("The earlier conversation is not on this machine any more. Claude begins a new one."))
+	c.host.Emit(notice("The earlier conversation is not on this machine any more. Claude begins a new one."))
 	return c.attempt(ctx, p)
 }
 
@@ -282,7 +296,11 @@ func (c *conversation) Close() error {
 	c.mu.Lock()
 	c.closed = true
 	c.mu.Unlock()
-	return c.endProcess()
+	err := c.endProcess()
+	if c.tools != "" {
+		_ = os.Remove(c.tools) // it may have gone
+	}
+	return err
 }
 
 // ready is a process that fits the configuration, started if needed.
@@ -326,6 +344,14 @@ func (c *conversation) start(ctx context.Context) (*process, error) {
 	c.mu.Lock()
 	args := c.arguments()
 	c.mu.Unlock()
+	rest, tools, err := toolArguments(c.o, withoutOwned(c.o.Args, false))
+	if err != nil {
+		return nil, &agent.Failure{Kind: agent.Crashed, Silent: true, Text: fmt.Sprintf("Claude Code could not be started: %v", err)}
+	}
+	args = append(args, rest...)
+	c.mu.Lock()
+	c.tools = tools
+	c.mu.Unlock()
 	proc, err := startProcess(ctx, processOptions{
 		path: path, args: args, dir: c.o.Dir, env: environment(c.o.Env), log: c.log, line: c.handle,
 	})
@@ -356,23 +382,28 @@ func (c *conversation) arguments() []string {
 	for _, dir := range c.o.AddDirs {
 		args = append(args, "--add-dir", dir)
 	}
-	args = append(args, "--permission-mode", string(nativeMode(c.config.PermissionMode)))
-	return append(args, withoutOwned(c.o.Args)...)
+	return append(args, "--permission-mode", string(nativeMode(c.config.PermissionMode)))
 }
 
 // owned are flags that the conversation sets itself, with whether a value follows.
 var owned = map[string]bool{
 	"-p": false, "--print": false, "--verbose": false, "--output-format": true, "--input-format": true, "--permission-prompt-tool": true,
 	"--permission-mode": true, "--model": true, "--effort": true, "--dangerously-skip-permissions": false,
-	"-c": false, "--continue": false, "--fork-session": false, "-r": true, "--resume": true,
 }
 
+// beginning are flags that say how a conversation begins.
+var beginning = map[string]bool{"-c": false, "--continue": false, "--fork-session": false, "-r": true, "--resume": true}
+
 // withoutOwned leaves out of a person's arguments those that are ours to set.
-func withoutOwned(args []string) []string {
+// Those that say how to begin are the person's where nothing has begun yet.
+func withoutOwned(args []string, begins bool) []string {
 	var kept []string
 	for i := 0; i < len(args); i++ {
 		name, _, inOne := strings.Cut(args[i], "=")
 		takesValue, ours := owned[name]
+		if value, begin := beginning[name]; begin && !begins {
+			takesValue, ours = value, true
+		}
 		if !ours {
 			kept = append(kept, args[i])
 			continue

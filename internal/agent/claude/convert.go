@@ -178,7 +178,11 @@ func (l *line) time() time.Time {
 
 // output wraps a record as a row.
 func (c *converter) output(l *line, r record) agent.Record {
-	return agent.Record{At: l.time(), Content: mustMarshal(map[string]any{
+	key := ""
+	if l.UUID != "" && l.Type != "result" { // a result is no line of the transcript
+		key = rowKey(l.UUID)
+	}
+	return agent.Record{At: l.time(), Key: key, Content: mustMarshal(map[string]any{
 		"role":    "agent",
 		"content": map[string]any{"type": "output", "data": r},
 		"meta":    map[string]any{"sentFrom": "cli"},
@@ -189,6 +193,7 @@ func (c *converter) output(l *line, r record) agent.Record {
 type block struct {
 	Type      string          `json:"type"`
 	ID        string          `json:"id"`
+	Name      string          `json:"name"`
 	Input     json.RawMessage `json:"input"`
 	ToolUseID string          `json:"tool_use_id"`
 	Text      string          `json:"text"`
@@ -288,20 +293,33 @@ func (c *converter) said(l *line, text string) []agent.Record {
 		return []agent.Record{c.output(l, r)}
 	}
 	c.base(l, "user")
-	trimmed := strings.TrimSpace(text)
-	for _, own := range []string{"<task-notification>", "<command-name>", "<local-command-caveat>", "<system-reminder>", "[Request interrupted by user"} {
-		if strings.HasPrefix(trimmed, own) {
-			return nil
-		}
-	}
-	if trimmed == "" {
+	if !saidByPerson(text) {
 		return nil
 	}
-	return []agent.Record{{At: l.time(), Content: mustMarshal(map[string]any{
+	return []agent.Record{{At: l.time(), Content: personSaid(text)}}
+}
+
+// interruptedText begins what Claude notes when its person stopped it.
+const interruptedText = "[Request interrupted by user"
+
+// saidByPerson says whether a text of the user's side is a person's, and not
+// what Claude says to itself.
+func saidByPerson(text string) bool {
+	text = strings.TrimSpace(text)
+	for _, own := range []string{"<task-notification>", "<command-name>", "<local-command-caveat>", "<system-reminder>", interruptedText} {
+		if strings.HasPrefix(text, own) {
+			return false
+		}
+	}
+	return text != ""
+}
+
+func personSaid(text string) json.RawMessage {
+	return mustMarshal(map[string]any{
 		"role":    "user",
 		"content": map[string]any{"type": "text", "text": text},
 		"meta":    map[string]any{"sentFrom": "cli"},
-	})}}
+	})
 }
 
 // withPermission closes a call and shows with its result what was decided on it.

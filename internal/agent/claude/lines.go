@@ -130,6 +130,10 @@ func (c *conversation) record(l *line) {
 	if l.Type == "user" && l.IsReplay && t == nil {
 		return // an echo of a change of ours
 	}
+	if l.Type == "result" && noSuchConversation(strings.Join(l.Errors, "\n")) {
+		c.finish(t, l) // no turn has been
+		return
+	}
 	for _, r := range c.convert.records(l) {
 		if t != nil && l.Type != "result" {
 			t.said = true
@@ -231,7 +235,7 @@ func (c *conversation) finish(t *turn, l *line) {
 }
 
 // notice is an event of the conversation that tells people something.
-func (c *conversation) notice(text string) agent.Record {
+func notice(text string) agent.Record {
 	raw, err := json.Marshal(map[string]any{
 		"role": "agent",
 		"content": map[string]any{

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 
 	"hapi/internal/agent"
 	"hapi/internal/wire"
@@ -196,8 +197,6 @@ func (c *conversation) leavePlan(r *request, d *agent.Decision) map[string]any {
 
 // remember adds what a person allowed for the rest of the session.
 func (c *conversation) remember(r *request, d *agent.Decision) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	for _, rule := range d.AllowTools {
 		c.rules.add(rule)
 	}
@@ -271,6 +270,7 @@ func readAnswers(raw json.RawMessage) map[string][]string {
 
 // rules are what a person allowed for the session.
 type rules struct {
+	mu       sync.Mutex
 	tools    map[string]bool
 	commands map[string]bool // exact Bash commands
 	prefixes []string        // of Bash commands
@@ -279,6 +279,8 @@ type rules struct {
 // add takes `Tool`, `Bash(command)` or `Bash(prefix:*)`. All of Bash, and
 // questions, cannot be allowed.
 func (s *rules) add(rule string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	command, isBash := strings.CutPrefix(rule, "Bash(")
 	command, closed := strings.CutSuffix(command, ")")
 	switch {
@@ -303,6 +305,8 @@ func (s *rules) add(rule string) {
 }
 
 func (s *rules) allow(tool string, input json.RawMessage) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	if tool != "Bash" {
 		return s.tools[tool]
 	}

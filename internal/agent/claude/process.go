@@ -12,13 +12,15 @@ import (
 	"os/exec"
 	"sync"
 	"time"
+
+	"hapi/internal/agent/child"
 )
 
 const (
 	// endWithin is how long Claude may take to end after its input ended.
 	endWithin = 3 * time.Second
-	// killWithin is how long it may take after a signal to end.
-	killWithin = 2 * time.Second
+	// letGoWithin is how long a grandchild may hold the pipes open.
+	letGoWithin = 2 * time.Second
 	// stderrTail is how much of its error output is kept.
 	stderrTail = 4 << 10
 )
@@ -38,7 +40,7 @@ type process struct {
 	o      processOptions
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
-	stderr *tail
+	stderr *child.Tail
 	done   chan struct{} // closed when it has ended and its output was read
 	err    error         // how it ended; valid after done
 
@@ -63,13 +65,13 @@ func startProcess(ctx context.Context, o processOptions) (*process, error) {
 	// The process outlives ctx, which belongs to a prompt: end and kill end it.
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), o.path, o.args...)
 	cmd.Dir, cmd.Env = o.dir, o.env
-	ownGroup(cmd)
+	child.OwnGroup(cmd)
 	p := &process{
-		o: o, cmd: cmd, stderr: &tail{max: stderrTail}, done: make(chan struct{}),
+		o: o, cmd: cmd, stderr: &child.Tail{Max: stderrTail}, done: make(chan struct{}),
 		calls: map[string]chan controlReply{}, asks: map[string]context.CancelCauseFunc{},
 	}
 	cmd.Stderr = p.stderr
-	cmd.WaitDelay = killWithin // a grandchild may hold the pipes open
+	cmd.WaitDelay = letGoWithin
 	var err error
 	if p.stdin, err = cmd.StdinPipe(); err != nil {
 		return nil, err
@@ -98,6 +100,7 @@ func (p *process) read(stdout io.Reader) {
 		}
 	}
 	p.err = p.cmd.Wait()
+	child.SweepMarked(lookup(p.o.env, child.Mark))
 	p.withdrawAsks(reasonEnded)
 	p.mu.Lock()
 	calls := p.calls
@@ -182,6 +185,7 @@ func (p *process) replied(id string, r controlReply) {
 // end lets Claude finish by ending its input, and kills it if it does not.
 func (p *process) end() error {
 	p.withdrawAsks(reasonEnded)
+	family := child.Descendants(p.cmd.Process.Pid)
 	p.writing.Lock()
 	_ = p.stdin.Close() // it may have gone
 	p.writing.Unlock()
@@ -192,7 +196,7 @@ func (p *process) end() error {
 		<-p.done
 		return nil
 	}
-	killGroup(p.cmd) // what it started and left behind
+	child.Sweep(p.cmd, family)
 	var exit *exec.ExitError
 	if p.err != nil && !errors.As(p.err, &exit) && !errors.Is(p.err, exec.ErrWaitDelay) {
 		return p.err
@@ -201,34 +205,4 @@ func (p *process) end() error {
 }
 
 // kill ends Claude and everything it started.
-func (p *process) kill() {
-	terminateGroup(p.cmd)
-	select {
-	case <-p.done:
-	case <-time.After(killWithin):
-	}
-	killGroup(p.cmd)
-}
-
-// tail keeps the end of what is written to it.
-type tail struct {
-	max int
-	mu  sync.Mutex
-	b   []byte
-}
-
-func (t *tail) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.b = append(t.b, b...)
-	if over := len(t.b) - t.max; over > 0 {
-		t.b = append(t.b[:0], t.b[over:]...)
-	}
-	return len(b), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return string(bytes.ToValidUTF8(bytes.TrimSpace(t.b), []byte("�")))
-}
+func (p *process) kill() { child.Kill(p.cmd, p.done) }

@@ -22,6 +22,9 @@ type Agent struct{}
 // Flavor implements agent.Agent.
 func (Agent) Flavor() wire.Flavor { return wire.FlavorCodex }
 
+// Local implements agent.Agent. Codex is driven without its own interface.
+func (Agent) Local(context.Context, agent.Host, agent.Options) error { return agent.ErrNoTerminal }
+
 // Open implements agent.Agent. The process starts with the first prompt.
 func (Agent) Open(ctx context.Context, h agent.Host, o agent.Options) (agent.Conversation, error) {
 	if o.Logger == nil {

@@ -86,6 +86,11 @@ func (*watcher) Catalog(agent.Catalog)                 {}
 func (*watcher) ModeChanged(wire.PermissionMode)       {}
 func (*watcher) Configured(func(config *agent.Config)) {}
 func (*watcher) Titled(string)                         {}
+func (*watcher) Suggested(string)                      {}
+func (*watcher) Working(bool)                          {}
+func (*watcher) Observed(agent.PermissionRequest) func(status, reason string) {
+	return func(string, string) {}
+}
 
 // said is all the text of the conversation.
 func (w *watcher) said() string {

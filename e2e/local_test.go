@@ -1,0 +1,230 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"hapi/internal/modeltest"
+	"hapi/internal/wire"
+)
+
+// enter types a line, as a person does: a line that comes with its end at once
+// is a paste to Claude.
+func (v *terminal) enter(w *world, line string) {
+	v.t.Helper()
+	v.typing(line)
+	w.wait("the line on the screen", func() bool { return v.sees(line) })
+	v.typing("\r")
+}
+
+// shows waits until a text is on the screen.
+func (v *terminal) shows(w *world, text string) {
+	v.t.Helper()
+	w.wait("the screen to show "+text, func() bool { return v.sees(text) })
+}
+
+// side waits until the hub says who has the session.
+func (w *world) side(atTerminal bool) {
+	w.t.Helper()
+	w.wait("the other side to have the session", func() bool {
+		by := w.state().ControlledByUser
+		return by != nil && *by == atTerminal
+	})
+}
+
+// once checks that a text is exactly once in the conversation.
+func (w *world) once(texts ...string) {
+	w.t.Helper()
+	all := w.conversation()
+	for _, text := range texts {
+		if n := strings.Count(all, text); n != 1 {
+			w.t.Errorf("%q is there %d times, want once, in\n%s", text, n, all)
+		}
+	}
+}
+
+func TestWhatIsSaidAtTheTerminalIsOnTheHub(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.Text("Hello at the desk."), bash("touch made.txt"), modeltest.Text("It is made."))
+	v := newTerminal(t)
+	w.startAt(v, "--permission-mode", "default")
+	v.shows(w, "manual mode on")
+	w.side(true)
+	v.enter(w, "Good morning")
+	v.shows(w, "Hello at the desk.")
+	w.waitSaid("Hello at the desk.")
+	w.waitSaid(`"ready"`)
+	v.enter(w, "Make the file")
+	v.shows(w, "Do you want to proceed?")
+	id := w.request("Bash") // visible from afar
+	status, raw := w.call("POST", w.path("/permissions/"+string(id)+"/approve"), nil)
+	if status == 200 || !strings.Contains(string(raw), "terminal") {
+		t.Errorf("an answer from afar got %d %s, want a refusal that says why", status, raw)
+	}
+	if w.exists("made.txt") {
+		t.Error("the file was made before anybody allowed it: a hook decided")
+	}
+	w.wait("the hub to know that Claude works", func() bool { return w.detail().Thinking })
+	v.typing("\r")
+	v.shows(w, "It is made.")
+	w.waitSaid("It is made.")
+	w.wait("the request to be settled", func() bool {
+		return w.state().CompletedRequests[id].Status == wire.StatusApproved && len(w.state().Requests) == 0
+	})
+	w.waitIdle()
+	w.once("Good morning", "Hello at the desk.", "Make the file", `"text":"It is made."`)
+	w.wait("the native id", func() bool {
+		var m struct {
+			Native string `json:"claudeSessionId"`
+		}
+		_ = json.Unmarshal(w.detail().Metadata, &m)
+		return m.Native != ""
+	})
+}
+
+func TestAMessageTakesOverAtTheEndOfTheTurn(t *testing.T) {
+	w := newWorld(t)
+	gate := make(chan struct{})
+	w.model.Script(modeltest.Slow("All of this is said before the takeover.", gate), modeltest.Text("Hello on the way."))
+	v := newTerminal(t)
+	w.startAt(v, "--permission-mode", "acceptEdits")
+	v.shows(w, "accept edits on")
+	v.enter(w, "Take your time")
+	w.wait("the turn", func() bool { return w.detail().Thinking })
+	w.send("From the phone", "local-1")
+	w.side(true) // it waits
+	if !v.sees("accept edits on") {
+		t.Error("the turn was cut short")
+	}
+	close(gate)
+	w.waitSaid("Hello on the way.")
+	w.side(false)
+	w.once("Take your time", "All of this is said before the takeover.", "From the phone", "Hello on the way.")
+	if got := w.model.Requests()[1].All(); !strings.Contains(got, "All of this is said before the takeover.") {
+		t.Errorf("the conversation was not carried on: %q", got)
+	}
+	if got := w.detail().PermissionMode; got != wire.ModeAcceptEdits {
+		t.Errorf("the mode is %q, want acceptEdits", got)
+	}
+}
+
+func TestExplicitTakeoverDoesNotWait(t *testing.T) {
+	w := newWorld(t)
+	gate := make(chan struct{}, 1)
+	gate <- struct{}{}
+	w.model.Script(modeltest.Slow("This would go on for ever and ever and ever.", gate), modeltest.Text("Now you."))
+	v := newTerminal(t)
+	w.startAt(v, "--permission-mode", "default")
+	v.shows(w, "manual mode on")
+	v.enter(w, "Take your time")
+	w.model.WaitRequests(t.Context(), 1)
+	began := time.Now()
+	w.post(w.path("/switch"), map[string]string{"to": "remote"}, nil)
+	w.side(false)
+	if took := time.Since(began); took > 30*time.Second {
+		t.Errorf("it took %v", took)
+	}
+	w.send("From the phone", "local-1")
+	w.waitSaid("Now you.")
+	w.once("Take your time", "From the phone", "Now you.")
+}
+
+func TestTwoSpacesTakeTheSessionBackToTheTerminal(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.Text("Hello at the desk."), modeltest.Text("Hello on the way."), modeltest.Text("Welcome back."), modeltest.Text("Hello again, phone."))
+	v := newTerminal(t)
+	w.startAt(v, "--permission-mode", "acceptEdits")
+	v.shows(w, "accept edits on")
+	v.enter(w, "Good morning")
+	w.waitSaid("Hello at the desk.")
+	w.waitIdle()
+	w.send("From the phone", "local-1")
+	v.shows(w, "› From the phone")
+	v.shows(w, "● Hello on the way.")
+	v.shows(w, "/sessions/"+string(w.id))
+	w.waitIdle()
+	v.typing(" ")
+	v.shows(w, "Press space again")
+	v.typing(" ")
+	v.shows(w, "accept edits on")
+	v.shows(w, "Hello on the way.") // Claude itself shows what was said meanwhile
+	w.side(true)
+	v.enter(w, "I am back")
+	w.waitSaid("Welcome back.")
+	w.waitIdle()
+	w.send("And off again", "local-2")
+	w.waitSaid("Hello again, phone.")
+	w.once("Good morning", "Hello at the desk.", "From the phone", "Hello on the way.", "I am back", "Welcome back.", "And off again", "Hello again, phone.")
+	if got := w.detail().PermissionMode; got != wire.ModeAcceptEdits {
+		t.Errorf("the mode is %q, want acceptEdits", got)
+	}
+	requests := w.model.Requests()
+	if got := requests[len(requests)-1].All(); !strings.Contains(got, "Good morning") || !strings.Contains(got, "From the phone") || !strings.Contains(got, "I am back") {
+		t.Errorf("the conversation was not carried on: %q", got)
+	}
+}
+
+// TestSwitchesLoseAndDoubleNothing goes from side to side at random:
+// HAPI_E2E_SWITCHES times, or a few.
+func TestSwitchesLoseAndDoubleNothing(t *testing.T) {
+	switches := 6
+	if text := os.Getenv("HAPI_E2E_SWITCHES"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		switches = n
+	}
+	seed := uint64(time.Now().UnixNano())
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	w := newWorld(t)
+	v := newTerminal(t)
+	w.startAt(v, "--permission-mode", "acceptEdits")
+	v.shows(w, "accept edits on")
+	var said []string
+	say := func(how func(prompt string)) {
+		n := len(said) / 2
+		prompt, answer := fmt.Sprintf("prompt number %d.", n), fmt.Sprintf("answer number %d.", n)
+		said = append(said, prompt, answer)
+		w.model.Script(modeltest.Text(answer))
+		how(prompt)
+		w.waitSaid(answer)
+		w.waitIdle()
+	}
+	local := true
+	for done := 0; done < switches; {
+		switch move := random.IntN(3); {
+		case local && move == 0:
+			say(func(prompt string) { v.enter(w, prompt) })
+		case local && move == 1:
+			w.post(w.path("/switch"), map[string]string{"to": "remote"}, nil)
+			w.side(false)
+			local, done = false, done+1
+		case local:
+			say(func(prompt string) { w.send(prompt, fmt.Sprintf("local-%d", len(said))) })
+			w.side(false)
+			local, done = false, done+1
+		case move == 0:
+			say(func(prompt string) { w.send(prompt, fmt.Sprintf("local-%d", len(said))) })
+		default:
+			v.shows(w, "space twice")
+			v.typing("  ")
+			w.side(true)
+			v.shows(w, "accept edits on")
+			local, done = true, done+1
+		}
+	}
+	w.once(said...)
+	if requests := w.model.Requests(); len(requests) != len(said)/2 {
+		t.Errorf("the model was asked %d times for %d prompts", len(requests), len(said)/2)
+	}
+}

@@ -1,0 +1,60 @@
+package claude
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"hapi/internal/agent"
+)
+
+// allowedTools are those of our own that need no permission: the others read
+// files for people, or reach into other sessions.
+const allowedTools = "mcp__hapi__change_title,mcp__hapi__display_image,mcp__hapi__list_peers"
+
+// instructions tell Claude of its session's tools.
+const instructions = `You run inside hapi: the person may read and answer you from another device.
+Once the goal of this conversation is clear, give it a short title with mcp__hapi__change_title. Change the title again only if the main goal changes.
+When the person should see a local image, show it with mcp__hapi__display_image and its absolute path; for a video (mp4, webm) use mcp__hapi__display_video, for audio and other files mcp__hapi__display_media. These show something to the person and nothing to you.
+A citation such as [title](/sessions/<id>), 'See session "…" (/sessions/<id>) for context' or a bare /sessions/<id> names another session of the hub, not a file. Read it with mcp__hapi__inspect_peer, write to it with mcp__hapi__ping_peer, find others with mcp__hapi__list_peers; in a shell, "hapi inspect-peer" and "hapi ping-peer" do the same.`
+
+// toolArguments offer Claude the session's tools, by a file that only its user
+// can read. What the person adds to Claude's instructions stays.
+func toolArguments(o agent.Options, args []string) (all []string, file string, err error) {
+	if o.Tools == nil {
+		return args, "", nil
+	}
+	content, err := json.Marshal(map[string]any{"mcpServers": map[string]any{"hapi": map[string]any{
+		"type": "http", "url": o.Tools.URL, "headers": map[string]string{"Authorization": "Bearer " + o.Tools.Token},
+	}}})
+	if err != nil {
+		return nil, "", fmt.Errorf("describe the session's tools: %w", err)
+	}
+	if file, err = writeScratch(o.Scratch, fmt.Sprintf("mcp-config-%d.json", os.Getpid()), content); err != nil {
+		return nil, "", err
+	}
+	rest, own := takeValue(args, "--append-system-prompt")
+	text := instructions
+	if own != "" {
+		text = own + "\n\n" + text
+	}
+	return append([]string{"--append-system-prompt=" + text, "--mcp-config=" + file, "--allowedTools=" + allowedTools}, rest...), file, nil
+}
+
+// takeValue takes a flag and its value out of arguments.
+func takeValue(args []string, flag string) (rest []string, value string) {
+	for i := 0; i < len(args); i++ {
+		name, inOne, isOne := strings.Cut(args[i], "=")
+		switch {
+		case name != flag:
+			rest = append(rest, args[i])
+		case isOne:
+			value = inOne
+		case i+1 < len(args):
+			i++
+			value = args[i]
+		}
+	}
+	return rest, value
+}

@@ -1,0 +1,313 @@
+package claude
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"hapi/internal/agent"
+)
+
+// transcripts are the files in which Claude keeps a conversation, as far as
+// they were read. A conversation has one, and one more for each sub-agent.
+type transcripts struct {
+	files map[string]*transcript // by path
+}
+
+// transcript is a file and how much of it is known.
+type transcript struct {
+	offset int64
+	side   string // the call that started the sub-agent whose transcript it is
+}
+
+// entry is a line of a transcript, as far as it is looked at.
+type entry struct {
+	Type             string          `json:"type"`
+	Subtype          string          `json:"subtype"`
+	UUID             string          `json:"uuid"`
+	PromptID         string          `json:"promptId"`
+	SessionID        string          `json:"sessionId"`
+	Timestamp        string          `json:"timestamp"`
+	IsSidechain      bool            `json:"isSidechain"`
+	IsMeta           bool            `json:"isMeta"`
+	IsCompactSummary bool            `json:"isCompactSummary"`
+	Message          json.RawMessage `json:"message"`
+	Summary          string          `json:"summary"`
+	AITitle          string          `json:"aiTitle"`
+	CustomTitle      string          `json:"customTitle"`
+	Permission       struct {
+		Decision string `json:"decision"`
+	} `json:"permissionDecision"`
+
+	side string // the sub-agent's call
+	at   time.Time
+	raw  []byte
+}
+
+// skip marks all of a conversation's transcripts as known.
+func (t *transcripts) skip(main string) {
+	for _, path := range append([]string{main}, subAgentFiles(main)...) {
+		if info, err := os.Stat(path); err == nil {
+			t.file(path).offset = info.Size()
+		}
+	}
+}
+
+func (t *transcripts) file(path string) *transcript {
+	f := t.files[path]
+	if f == nil {
+		if t.files == nil {
+			t.files = map[string]*transcript{}
+		}
+		f = &transcript{}
+		t.files[path] = f
+	}
+	return f
+}
+
+// read gives what was added to a conversation's transcripts, in the order in
+// which it was said. At the end, a last line without a line feed counts too.
+func (t *transcripts) read(main string, atEnd bool) ([]*entry, error) {
+	entries, err := t.readFile(main, "", atEnd)
+	for _, path := range subAgentFiles(main) {
+		more, moreErr := t.readFile(path, t.sideOf(path), atEnd)
+		entries, err = append(entries, more...), errors.Join(err, moreErr)
+	}
+	slices.SortStableFunc(entries, func(a, b *entry) int { return a.at.Compare(b.at) })
+	return entries, err
+}
+
+// subAgentFiles are the transcripts of a conversation's sub-agents.
+func subAgentFiles(main string) []string {
+	list, _ := filepath.Glob(filepath.Join(globQuote(strings.TrimSuffix(main, ".jsonl")), "subagents", "agent-*.jsonl")) // the pattern is well-formed
+	return list
+}
+
+// globQuote makes a path a pattern for itself.
+func globQuote(path string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(path)
+}
+
+// sideOf is the call that started a sub-agent: it stands beside its transcript.
+func (t *transcripts) sideOf(path string) string {
+	f := t.file(path)
+	if f.side != "" {
+		return f.side
+	}
+	var meta struct {
+		ToolUseID string `json:"toolUseId"`
+	}
+	if raw, err := os.ReadFile(strings.TrimSuffix(path, ".jsonl") + ".meta.json"); err == nil {
+		_ = json.Unmarshal(raw, &meta) // without one it is joined by its prompt
+	}
+	f.side = meta.ToolUseID
+	return f.side
+}
+
+func (t *transcripts) readFile(path, side string, atEnd bool) ([]*entry, error) {
+	known := t.file(path)
+	file, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close() //nolint:errcheck // it was read
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+		return nil, err
+	case info.Size() < known.offset: // written anew; what is known is told apart by its key
+		known.offset = 0
+	case info.Size() == known.offset:
+		return nil, nil
+	}
+	if _, err := file.Seek(known.offset, io.SeekStart); err != nil {
+		return nil, err
+	}
+	var entries []*entry
+	lines := bufio.NewReaderSize(file, 64<<10)
+	for {
+		raw, err := lines.ReadBytes('\n')
+		if err != nil && (!atEnd || !json.Valid(raw)) {
+			return entries, nil // the rest is still being written
+		}
+		known.offset += int64(len(raw))
+		if e := parseEntry(raw, side); e != nil {
+			entries = append(entries, e)
+		}
+		if err != nil {
+			return entries, nil
+		}
+	}
+}
+
+// kinds are the lines we look at: the others, some of them huge, are not read.
+var kinds = [][]byte{[]byte(`"type":"user"`), []byte(`"type":"assistant"`), []byte(`"type":"system"`), []byte(`"type":"summary"`), []byte(`-title"`)}
+
+func parseEntry(raw []byte, side string) *entry {
+	if !slices.ContainsFunc(kinds, func(kind []byte) bool { return bytes.Contains(raw, kind) }) {
+		return nil
+	}
+	e := &entry{side: side, raw: raw}
+	var mistyped *json.UnmarshalTypeError
+	if err := json.Unmarshal(raw, e); err != nil && !errors.As(err, &mistyped) {
+		return nil
+	}
+	e.at, _ = time.Parse(time.RFC3339Nano, e.Timestamp) // titles have none: they sort first
+	return e
+}
+
+// transcriptOf finds a conversation by its id, in whatever project's directory
+// it is. A file without a single message is none.
+func transcriptOf(config, id string) string {
+	if id == "" || strings.ContainsAny(id, `/\*?[`) {
+		return ""
+	}
+	list, _ := filepath.Glob(filepath.Join(globQuote(config), "projects", "*", id+".jsonl")) // the pattern is well-formed
+	for _, path := range list {
+		if hasMessage(path) {
+			return path
+		}
+	}
+	return ""
+}
+
+// hasMessage looks for a message in the first and last part of a transcript.
+func hasMessage(path string) bool {
+	const part = 64 << 10
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close() //nolint:errcheck // it was read
+	head := make([]byte, part)
+	n, _ := io.ReadFull(file, head) // a shorter file is a short head
+	if bytes.Contains(head[:n], []byte(`"uuid":"`)) {
+		return true
+	}
+	if info, err := file.Stat(); err == nil && info.Size() > part {
+		n, _ = file.ReadAt(head, info.Size()-part)
+		return bytes.Contains(head[:n], []byte(`"uuid":"`))
+	}
+	return false
+}
+
+// configDir is where Claude keeps what it knows.
+func configDir(env []string) string {
+	if dir := lookup(env, "CLAUDE_CONFIG_DIR"); dir != "" {
+		return dir
+	}
+	home := lookup(env, "HOME")
+	if home == "" {
+		home, _ = os.UserHomeDir() // without one nothing is found
+	}
+	return filepath.Join(home, ".claude")
+}
+
+func lookup(env []string, name string) string {
+	if env == nil {
+		return os.Getenv(name)
+	}
+	for _, pair := range slices.Backward(env) {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok {
+			return value
+		}
+	}
+	return ""
+}
+
+// common are the fields of a transcript's line that peers know.
+var common = []string{
+	"uuid", "parentUuid", "isSidechain", "parentToolUseId", "userType", "cwd", "sessionId", "version", "gitBranch", "timestamp",
+	"requestId", "toolUseResult", "mode", "message",
+}
+
+// shown are the system lines that peers show.
+var shown = []string{"api_error", "turn_duration", "microcompact_boundary", "compact_boundary", "away_summary"}
+
+// row is an entry as a row of the conversation; it has none if it is nothing for
+// people.
+func (e *entry) row() (agent.Record, bool) {
+	if e.IsMeta || e.IsCompactSummary || e.UUID == "" {
+		return agent.Record{}, false
+	}
+	r := agent.Record{At: e.at, Key: rowKey(e.UUID)}
+	switch e.Type {
+	case "user":
+		text, isText := humanText(e.Message)
+		switch {
+		case !isText || e.IsSidechain || strings.HasPrefix(text, "<local-command-stdout>"):
+		case !saidByPerson(text):
+			return r, false
+		default:
+			r.Content = personSaid(text)
+			return r, true
+		}
+	case "assistant":
+	case "system":
+		if !slices.Contains(shown, e.Subtype) {
+			return r, false
+		}
+	default:
+		return r, false
+	}
+	r.Content = mustMarshal(map[string]any{
+		"role": "agent", "content": map[string]any{"type": "output", "data": e.record()}, "meta": map[string]any{"sentFrom": "cli"},
+	})
+	return r, true
+}
+
+// rowKey makes rows of the same line one row, wherever it was read.
+func rowKey(uuid string) string { return "claude:" + uuid }
+
+func (e *entry) record() map[string]json.RawMessage {
+	var all map[string]json.RawMessage
+	_ = json.Unmarshal(e.raw, &all) // it was read before
+	if e.Type != "system" {
+		kept := map[string]json.RawMessage{"type": all["type"]}
+		for _, key := range common {
+			if v, ok := all[key]; ok {
+				kept[key] = v
+			}
+		}
+		all = kept
+	}
+	if e.side != "" {
+		all["parentToolUseId"] = mustMarshal(e.side)
+	}
+	return all
+}
+
+// humanText is a message's text, if it is one.
+func humanText(message json.RawMessage) (string, bool) {
+	var m struct {
+		Content json.RawMessage `json:"content"`
+	}
+	_ = json.Unmarshal(message, &m) // without content there is no text
+	var text string
+	if json.Unmarshal(m.Content, &text) == nil {
+		return text, true
+	}
+	var blocks []block
+	_ = json.Unmarshal(m.Content, &blocks)
+	var texts []string
+	for _, b := range blocks {
+		if b.Type == "tool_result" {
+			return "", false
+		}
+		if b.Type == "text" {
+			texts = append(texts, b.Text)
+		}
+	}
+	return strings.Join(texts, "\n"), len(texts) > 0
+}

@@ -1,0 +1,196 @@
+//go:build unix
+
+package screen
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/charmbracelet/x/vt"
+	"github.com/creack/pty"
+	"golang.org/x/term"
+
+	"hapi/internal/agent"
+)
+
+// shown is a screen on a terminal with a person in front of it.
+type shown struct {
+	t      *testing.T
+	screen *Screen
+	keys   io.Writer
+	wish   chan Wish
+
+	mu  sync.Mutex
+	emu *vt.Emulator
+}
+
+func show(ctx context.Context, t *testing.T, back bool) *shown {
+	t.Helper()
+	file, tty, err := pty.Open()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := pty.Setsize(file, &pty.Winsize{Rows: 30, Cols: 90}); err != nil {
+		t.Fatal(err)
+	}
+	before, err := term.GetState(int(tty.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &shown{t: t, keys: file, wish: make(chan Wish, 1), emu: vt.NewEmulator(90, 30)}
+	v.screen = New(Options{In: tty, Out: tty, Label: "Claude", Dir: "/work/project", Back: back, Code: func(string) (string, error) { return "█▀▄█", nil }})
+	v.screen.Introduce("http://hub.example/sessions/1", func() bool { return true })
+	var drawn sync.WaitGroup
+	drawn.Go(func() {
+		b := make([]byte, 64<<10)
+		for {
+			n, err := file.Read(b)
+			v.mu.Lock()
+			_, _ = v.emu.Write(b[:n])
+			v.mu.Unlock()
+			if err != nil {
+				return
+			}
+		}
+	})
+	drawn.Go(func() { _, _ = io.Copy(file, v.emu) })
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		wish, err := v.screen.Show(ctx)
+		if err != nil {
+			t.Errorf("show: %v", err)
+		}
+		v.wish <- wish
+	}()
+	t.Cleanup(func() {
+		<-ended
+		if after, err := term.GetState(int(tty.Fd())); err != nil || *after != *before {
+			t.Errorf("the terminal is not as it was: %v", err)
+		}
+		_ = tty.Close()
+		_ = file.Close()
+		_ = v.emu.InputPipe().(io.Closer).Close() // unlike Close it does not race with Read
+		drawn.Wait()
+	})
+	return v
+}
+
+func (v *shown) sees(text string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return strings.Contains(v.emu.String(), text)
+}
+
+func (v *shown) wait(text string) {
+	v.t.Helper()
+	v.until("the screen to show "+text, func() bool { return v.sees(text) })
+}
+
+func (v *shown) until(what string, holds func() bool) {
+	v.t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(time.Minute)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-deadline:
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			v.t.Fatalf("waiting for %s; the screen:\n%s", what, v.emu.String())
+		}
+	}
+}
+
+func (v *shown) press(keys string) {
+	v.t.Helper()
+	if _, err := io.WriteString(v.keys, keys); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+func row(role, kind string, data any) json.RawMessage {
+	raw, err := json.Marshal(map[string]any{"role": role, "content": map[string]any{"type": kind, "data": data}})
+	if err != nil {
+		panic(err)
+	}
+	return raw
+}
+
+func TestTheScreenShowsWhatTheAgentDoesAndAsks(t *testing.T) {
+	t.Parallel()
+	v := show(t.Context(), t, true)
+	v.wait("waiting for a message")
+	v.screen.Row(json.RawMessage(`{"role":"user","content":{"type":"text","text":"Make it"}}`))
+	v.screen.Working(true)
+	v.screen.Row(row("agent", "output", map[string]any{"type": "assistant", "message": map[string]any{"content": []any{
+		map[string]any{"type": "text", "text": "Gladly.\x1b[2J\x07"}, map[string]any{"type": "tool_use", "name": "Bash", "input": map[string]string{"command": "make"}},
+	}}}))
+	v.wait("› Make it")
+	v.wait("● Gladly.")
+	v.wait(`⚙ Bash {"command":"make"}`)
+	v.wait("● working")
+	v.screen.Asked(agent.PermissionRequest{ID: "r1", Tool: "Write", Arguments: json.RawMessage(`{"file":"x"}`)})
+	v.wait(`? Write {"file":"x"}`)
+	v.wait("waiting for an answer")
+	v.screen.Answered("r1")
+	v.until("the request to go", func() bool { return !v.sees("? Write") })
+	v.press("q")
+	v.wait("█▀▄█")
+	v.press("q")
+	v.wait("● Gladly.")
+	v.press("\x03\x03")
+	if got := <-v.wish; got != End {
+		t.Errorf("the wish is %v, want the end", got)
+	}
+}
+
+func TestTwoSpacesTakeTheSessionBackAndOneDoesNot(t *testing.T) {
+	t.Parallel()
+	v := show(t.Context(), t, true)
+	v.wait("space twice")
+	v.press(" ")
+	v.wait("Press space again")
+	v.press("x")
+	v.wait("space twice") // disarmed
+	v.press(" ")
+	v.wait("Press space again")
+	v.press("\x1b[32u") // a space, as terminals with extended keys say it
+	if got := <-v.wish; got != Back {
+		t.Errorf("the wish is %v, want back", got)
+	}
+}
+
+func TestWithoutAnInterfaceThereIsNoWayBack(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithCancel(t.Context())
+	v := show(ctx, t, false)
+	v.wait("Ctrl-C twice")
+	if v.sees("space twice") {
+		t.Error("a way back is offered that does not exist")
+	}
+	v.press("  ")
+	v.press("q")
+	v.wait("█▀▄█") // the spaces were taken before
+	cancel()
+	if got := <-v.wish; got != Nothing {
+		t.Errorf("the wish is %v, want none", got)
+	}
+}
+
+func TestALongConversationKeepsItsEnd(t *testing.T) {
+	t.Parallel()
+	s := New(Options{})
+	for range 3 * keptLines {
+		s.Row(json.RawMessage(`{"role":"user","content":{"type":"text","text":"a\nb"}}`))
+	}
+	if len(s.lines) != keptLines {
+		t.Errorf("%d lines are kept, want %d", len(s.lines), keptLines)
+	}
+}

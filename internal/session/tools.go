@@ -1,0 +1,69 @@
+package session
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+
+	"hapi/internal/agent"
+	"hapi/internal/media"
+	"hapi/internal/session/mcp"
+)
+
+// pingWait is how long an agent's message may wait for a session to be resumed.
+const pingWait = time.Minute
+
+// The variables by which `hapi mcp` finds the session's tools.
+const (
+	toolsURLVariable   = "HAPI_HTTP_MCP_URL"
+	toolsTokenVariable = "HAPI_HTTP_MCP_TOKEN" //nolint:gosec // a name
+)
+
+// offerTools starts the session's tools for its agent.
+func (s *Session) offerTools(o *Options) error {
+	if o.Peers == nil {
+		return nil
+	}
+	server, err := mcp.Start(s.ctx, mcp.Options{Session: toolset{s}, ID: s.row.ID, Media: s.media, Peers: o.Peers, Wait: pingWait, Logger: s.log})
+	if err != nil {
+		return fmt.Errorf("offer the session's tools: %w", err)
+	}
+	s.tools = server
+	s.open.Tools = server.Tools()
+	s.open.Env = append(slices.Clip(s.open.Env), toolsURLVariable+"="+s.open.Tools.URL, toolsTokenVariable+"="+s.open.Tools.Token)
+	return nil
+}
+
+// toolset is the session as its tools see it.
+type toolset struct{ s *Session }
+
+// SetTitle implements mcp.Session.
+func (t toolset) SetTitle(title string) { host(t).Titled(title) }
+
+// ShowMedia implements mcp.Session.
+func (t toolset) ShowMedia(i *media.Item, tool string) {
+	t.s.say(agent.Generic(map[string]any{
+		"type": "generated-image", "imageId": i.ID, "fileName": i.FileName, "mimeType": i.MIMEType, "id": uuid.NewString(),
+		"source": map[string]string{"ingress": "mcp", "flavor": string(t.s.flavor), "toolName": tool},
+	}))
+}
+
+// callReadImage gives what a tool has shown.
+func (s *Session) callReadImage(_ context.Context, params json.RawMessage) (any, error) {
+	var in struct {
+		ID string `json:"id"`
+	}
+	_ = json.Unmarshal(params, &in) // without an id there is no image
+	i := s.media.Get(in.ID)
+	if i == nil {
+		return map[string]any{"success": false, "error": "Generated image not found"}, nil
+	}
+	return map[string]any{
+		"success": true, "content": base64.StdEncoding.EncodeToString(i.Content), "mimeType": i.MIMEType, "fileName": i.FileName,
+	}, nil
+}
