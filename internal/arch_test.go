@@ -26,6 +26,7 @@ var floors = map[string]int{
 	"internal/hub/rpc":       1,
 	"internal/hub/negotiate": 1,
 	"internal/hub/metrics":   1,
+	"internal/hub/importer":  2,
 	"internal/hub/answer":    2,
 	"internal/hub/sessions":  2,
 	"internal/hub/usage":     2,

@@ -27,7 +27,7 @@ HAPI_LISTEN_PORT, HAPI_PUBLIC_URL, CORS_ORIGINS, CLI_API_TOKEN, DB_PATH), then
 settings.json in the data directory, then defaults.`,
 		RunE: func(cmd *cobra.Command, _ []string) error { return runHub(cmd, flags) },
 	}
-	cmd.AddCommand(newHubBackup(), newHubCheck(), newHubPrune())
+	cmd.AddCommand(newHubBackup(), newHubCheck(), newHubPrune(), newHubImport())
 	cmd.Flags().StringVar(&flags.Host, "host", "", "address to listen on (default 127.0.0.1)")
 	cmd.Flags().StringVar(&flags.Port, "port", "", "port to listen on (default 3006)")
 	return cmd

@@ -107,6 +107,9 @@ func (s *Store) open(ctx context.Context) error {
 		return err
 	}
 	s.writer.SetMaxOpenConns(1)
+	if err := s.refuseReference(ctx); err != nil {
+		return err
+	}
 	if err := s.migrate(ctx); err != nil {
 		return err
 	}
@@ -192,6 +195,21 @@ func dsn(path, mode string) string {
 		q.Add("_pragma", p)
 	}
 	return (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath(), RawQuery: q.Encode()}).String()
+}
+
+// refuseReference keeps our tables out of a database that has others.
+func (s *Store) refuseReference(ctx context.Context) error {
+	var sessions, migrated int
+	err := s.writer.QueryRowContext(ctx, `
+		SELECT count(*) FILTER (WHERE name = 'sessions'), count(*) FILTER (WHERE name = 'goose_db_version')
+		FROM sqlite_schema WHERE type = 'table'`).Scan(&sessions, &migrated)
+	if err != nil {
+		return fmt.Errorf("read the schema: %w", err)
+	}
+	if sessions > 0 && migrated == 0 {
+		return ErrReference
+	}
+	return nil
 }
 
 func (s *Store) migrate(ctx context.Context) error {
