@@ -124,8 +124,9 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 	h.usage = usage.New(st, usage.Options{Logger: h.log})
 	h.io = socketio.NewServer(socketio.ServerOptions{
 		AllowOrigin: origins.Allows, AllowAnyOrigin: origins.Any(), Logger: h.log,
+		Address: func(r *http.Request) string { return string(auth.AddressOf(r)) },
 	})
-	keys := auth.New(auth.Keys{Token: c.Token.Text, JWTSecret: c.JWTSecret, OwnerID: c.OwnerID}, auth.Options{})
+	keys := auth.New(auth.Keys{Token: c.Token.Text, JWTSecret: c.JWTSecret, OwnerID: c.OwnerID}, auth.Options{Logger: h.log})
 	h.lifecycle = lifecycle.New(h.sessions, h.machines, st, calls, lifecycle.Options{Logger: h.log, Waits: o.Waits})
 	settings := home.At(c.Dir)
 	h.terminals = terminals.New(h.sessions, terminals.Options{Max: c.TerminalMax, Idle: c.TerminalIdle})

@@ -1,7 +1,6 @@
 package hub
 
 import (
-	"net"
 	"net/http"
 	"strings"
 
@@ -13,7 +12,7 @@ import (
 // serveMetrics serves GET /metrics to callers on this machine and to holders of
 // the owner's access token; nobody else learns that there is something.
 func (h *Hub) serveMetrics(w http.ResponseWriter, r *http.Request, keys *auth.Auth) {
-	if r.Method != http.MethodGet || !isLocal(r) && !holdsOwnerToken(r, keys) {
+	if r.Method != http.MethodGet || auth.AddressOf(r) != auth.Local && !holdsOwnerToken(r, keys) {
 		answer.NotFound(w, r)
 		return
 	}
@@ -21,24 +20,11 @@ func (h *Hub) serveMetrics(w http.ResponseWriter, r *http.Request, keys *auth.Au
 	h.metrics.Write(w)
 }
 
-// isLocal says whether the caller itself is on this machine. A proxy here may
-// speak for anybody, and says so.
-func isLocal(r *http.Request) bool {
-	for _, name := range []string{"Forwarded", "X-Forwarded-For", "X-Real-Ip", "Cf-Connecting-Ip", "Via"} {
-		if r.Header.Get(name) != "" {
-			return false
-		}
-	}
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	ip := net.ParseIP(host)
-	return err == nil && ip != nil && ip.IsLoopback()
-}
-
 func holdsOwnerToken(r *http.Request, keys *auth.Auth) bool {
 	token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	if !ok {
 		return false
 	}
-	ns, err := keys.AccessToken(token)
-	return err == nil && ns == wire.OwnerNamespace
+	id, err := keys.AccessToken(auth.AddressOf(r), token)
+	return err == nil && id.NS == wire.OwnerNamespace
 }

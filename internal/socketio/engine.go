@@ -42,8 +42,9 @@ const (
 // that the carrier of the moment takes to the peer, and the order of what comes
 // from it.
 type engine struct {
-	id    string
-	bound int64 // bytes that may wait
+	id      string
+	address string // server: where the client is
+	bound   int64  // bytes that may wait
 	// message takes one message of the peer; an error ends the connection.
 	message func(b []byte) error
 	// cut is called once when the connection ends, from any goroutine; gone

@@ -100,6 +100,9 @@ type Socket struct {
 // ID names the socket; a client that reconnects gets another.
 func (s *Socket) ID() string { return s.id }
 
+// Address is where the client is, as ServerOptions.Address says.
+func (s *Socket) Address() string { return s.engine.address }
+
 // Context ends with the socket.
 func (s *Socket) Context() context.Context { return s.ctx }
 

@@ -31,7 +31,9 @@ type ServerOptions struct {
 	AllowOrigin func(origin string) bool
 	// AllowAnyOrigin answers `*`.
 	AllowAnyOrigin bool
-	Logger         *slog.Logger
+	// Address says where a client is; default: the address of its connection.
+	Address func(r *http.Request) string
+	Logger  *slog.Logger
 }
 
 func (o *ServerOptions) setDefaults() {
@@ -43,6 +45,9 @@ func (o *ServerOptions) setDefaults() {
 	setDefault(&o.WriteQueue, writeQueue)
 	if o.AllowOrigin == nil {
 		o.AllowOrigin = func(string) bool { return false }
+	}
+	if o.Address == nil {
+		o.Address = func(r *http.Request) string { return r.RemoteAddr }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -168,7 +173,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case upgrades:
 		s.openSocket(w, r)
 	default:
-		s.openPolling(w)
+		s.openPolling(w, r)
 	}
 }
 
@@ -236,8 +241,8 @@ func (e *engine) isUpgraded() bool {
 }
 
 // open registers a new connection; its first packet is in the queue already.
-func (s *Server) open(c carrier, upgrades ...string) (*engine, bool) {
-	e := &engine{id: rand.Text(), bound: s.o.WriteQueue, running: &s.running, carrier: c}
+func (s *Server) open(r *http.Request, c carrier, upgrades ...string) (*engine, bool) {
+	e := &engine{id: rand.Text(), address: s.o.Address(r), bound: s.o.WriteQueue, running: &s.running, carrier: c}
 	client := &peer{server: s, engine: e}
 	e.message, e.cut, e.gone = client.receive, client.cut, client.gone
 	e.beat = func(b []byte) error { return s.heard(e, b) }
@@ -310,8 +315,8 @@ func (s *Server) heard(e *engine, b []byte) error {
 	return nil
 }
 
-func (s *Server) openPolling(w http.ResponseWriter) {
-	e, ok := s.open(&pollCarrier{}, "websocket")
+func (s *Server) openPolling(w http.ResponseWriter, r *http.Request) {
+	e, ok := s.open(r, &pollCarrier{}, "websocket")
 	if !ok {
 		panic(http.ErrAbortHandler)
 	}
@@ -328,7 +333,7 @@ func (s *Server) openSocket(w http.ResponseWriter, r *http.Request) {
 		s.o.Logger.DebugContext(r.Context(), "websocket refused", "err", err)
 		return
 	}
-	e, ok := s.open(c)
+	e, ok := s.open(r, c)
 	if !ok {
 		_ = c.conn.CloseNow()
 		return

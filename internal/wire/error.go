@@ -18,6 +18,7 @@ const (
 	BadGateway               // 502
 	Unavailable              // 503
 	Timeout                  // 504
+	TooMany                  // 429
 )
 
 // Error is a failure a peer may see. Its JSON form is

@@ -61,6 +61,15 @@ func Error(w http.ResponseWriter, r *http.Request, e *wire.Error) {
 	}
 }
 
+// TooMany answers an attempt to sign in that has to wait.
+func TooMany(w http.ResponseWriter, r *http.Request, seconds int) {
+	w.Header().Set("Retry-After", strconv.Itoa(seconds))
+	Error(w, r, &wire.Error{
+		Kind: wire.TooMany, Code: "too_many_attempts",
+		Text: "Too many attempts with a wrong token; try again in " + strconv.Itoa(seconds) + " s",
+	})
+}
+
 // NotFound answers a path that does not exist.
 func NotFound(w http.ResponseWriter, r *http.Request) {
 	Write(w, r, http.StatusNotFound, "text/plain; charset=UTF-8", []byte("404 Not Found"))
@@ -96,6 +105,7 @@ var statuses = map[wire.Kind]int{
 	wire.BadGateway:   http.StatusBadGateway,
 	wire.Unavailable:  http.StatusServiceUnavailable,
 	wire.Timeout:      http.StatusGatewayTimeout,
+	wire.TooMany:      http.StatusTooManyRequests,
 }
 
 // Status is the HTTP status of a kind of failure.

@@ -211,8 +211,8 @@ func canonical(p string) bool {
 
 // Authority says who may call.
 type Authority interface {
-	AccessToken(raw string) (wire.Namespace, error)
-	Issue(ns wire.Namespace) (string, error)
+	AccessToken(from auth.Address, raw string) (auth.Identity, error)
+	Issue(holder auth.Identity) (string, error)
 	Verify(token string) (auth.Identity, error)
 }
 

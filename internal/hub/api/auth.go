@@ -16,6 +16,7 @@ var (
 	errBadToken         = &wire.Error{Kind: wire.Unauthorized, Text: "Invalid token"}
 	errBadTokenPayload  = &wire.Error{Kind: wire.Unauthorized, Text: "Invalid token payload"}
 	errBadAccessToken   = &wire.Error{Kind: wire.Unauthorized, Text: "Invalid access token"}
+	errReadOnly         = &wire.Error{Kind: wire.Forbidden, Text: "This token may only read", Code: "read_only"}
 	errTelegramDisabled = &wire.Error{
 		Kind: wire.Unavailable,
 		Text: "Telegram authentication is disabled. Configure TELEGRAM_BOT_TOKEN.",
@@ -25,10 +26,10 @@ var (
 // grant answers a successful exchange.
 type grant struct {
 	Token string `json:"token"`
-	User  holder `json:"user"`
+	User  user   `json:"user"`
 }
 
-type holder struct {
+type user struct {
 	ID        int64  `json:"id"`
 	FirstName string `json:"firstName"`
 }
@@ -50,15 +51,15 @@ func (a *API) authenticate(w http.ResponseWriter, r *http.Request) error {
 	if in.err() != nil {
 		return wire.ErrInvalidBody
 	}
-	ns, err := a.auth.AccessToken(token)
-	if err != nil {
-		return errBadAccessToken
-	}
-	issued, err := a.auth.Issue(ns)
+	holder, err := a.holder(r, token)
 	if err != nil {
 		return err
 	}
-	a.write(w, r, http.StatusOK, grant{issued, holder{a.ownerID, "Web User"}})
+	issued, err := a.auth.Issue(holder)
+	if err != nil {
+		return err
+	}
+	a.write(w, r, http.StatusOK, grant{issued, user{a.ownerID, "Web User"}})
 	return nil
 }
 
@@ -75,14 +76,24 @@ func (a *API) bind(w http.ResponseWriter, r *http.Request) error {
 	if in.err() != nil {
 		return wire.ErrInvalidBody
 	}
-	if _, err := a.auth.AccessToken(token); err != nil {
-		return errBadAccessToken
+	if _, err := a.holder(r, token); err != nil {
+		return err
 	}
 	return errTelegramDisabled
 }
 
+// holder is whom the access token of a request stands for.
+func (a *API) holder(r *http.Request, token string) (auth.Identity, error) {
+	id, err := a.auth.AccessToken(auth.AddressOf(r), token)
+	if errors.Is(err, auth.ErrAccessToken) {
+		return id, errBadAccessToken
+	}
+	return id, err
+}
+
 // authenticated lets only holders of a session token through.
-func (a *API) authenticated(next http.Handler) http.Handler {
+// Those with a read-only token come to routes that change nothing.
+func (a *API) authenticated(next *http.ServeMux) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		caller, err := a.identify(r)
 		if err != nil {
@@ -93,8 +104,22 @@ func (a *API) authenticated(next http.Handler) http.Handler {
 			answer.NotFound(w, r)
 			return
 		}
+		if caller.ReadOnly() && !changesNothing(next, r) {
+			a.fail(w, r, errReadOnly)
+			return
+		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), callerKey{}, caller)))
 	})
+}
+
+// changesNothing says whether a request is for read-only tokens too.
+func changesNothing(routes *http.ServeMux, r *http.Request) bool {
+	switch _, route := routes.Handler(r); route {
+	case "POST /api/visibility", "POST /api/sessions/{id}/messages/queued-state", "/":
+		return true
+	default:
+		return r.Method == http.MethodGet || r.Method == http.MethodHead
+	}
 }
 
 func (a *API) identify(r *http.Request) (auth.Identity, error) {

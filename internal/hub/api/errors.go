@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 
 	"hapi/internal/hub/answer"
+	"hapi/internal/hub/auth"
 	"hapi/internal/wire"
 )
 
@@ -31,6 +32,11 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	if errors.Is(err, errNoRoute) {
 		answer.NotFound(w, r)
+		return
+	}
+	var throttled *auth.Throttled
+	if errors.As(err, &throttled) {
+		answer.TooMany(w, r, throttled.Seconds())
 		return
 	}
 	shown := errInternal

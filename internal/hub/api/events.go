@@ -66,11 +66,13 @@ func (s *stream) run(ctx context.Context, sub *events.Subscription, missed misse
 	return err
 }
 
-// streamContext ends with the request, the token or the hub.
+// streamContext ends with the request, the token, the access token behind it or
+// the hub.
 func (a *API) streamContext(r *http.Request) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(r.Context())
 	stop := context.AfterFunc(a.closing, cancel)
-	end := func() { stop(); cancel() }
+	unwatch := callerOf(r).Ended(cancel)
+	end := func() { stop(); unwatch(); cancel() }
 	if expires := callerOf(r).Expires; !expires.IsZero() {
 		timed, cancelTimer := context.WithDeadlineCause(ctx, expires, errTokenExpired)
 		return timed, func() { cancelTimer(); end() }

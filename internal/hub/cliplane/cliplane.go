@@ -120,6 +120,7 @@ type peer struct {
 	ns      wire.Namespace
 	session wire.SessionID // the one it feeds, if it is known
 	greeted bool           // waiting prompts were delivered; used by its handlers only
+	unwatch func() bool    // stops waiting for the end of its token
 
 	mu      sync.Mutex
 	methods map[string]bool
@@ -133,11 +134,17 @@ func (p *Plane) connect(s *socketio.Socket, raw json.RawMessage) error {
 		return errNotReady // a refusal would be final for the peer
 	}
 	hello := readHandshake(raw)
-	ns, err := p.auth.AccessToken(hello.Token)
-	if err != nil {
+	caller, err := p.auth.AccessToken(auth.Address(s.Address()), hello.Token)
+	switch {
+	case errors.Is(err, auth.ErrAccessToken):
 		return &socketio.ConnectError{Message: "Invalid token"}
+	case err != nil:
+		return err // throttled: it comes back by itself
+	case caller.ReadOnly():
+		return &socketio.ConnectError{Message: errReadOnly.Text}
 	}
-	c := &peer{socket: s, ns: ns, methods: map[string]bool{}}
+	ns := caller.NS
+	c := &peer{socket: s, ns: ns, methods: map[string]bool{}, unwatch: caller.Ended(s.HangUp)}
 	s.Data = c
 	if p.sessions.Access(ns, hello.SessionID) == nil {
 		c.session = hello.SessionID
@@ -168,6 +175,7 @@ func (p *Plane) forget(s *socketio.Socket) {
 	if !ok {
 		return
 	}
+	c.unwatch()
 	p.terminals.ProcessGone(s)
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -13,6 +13,7 @@ import (
 	"github.com/google/uuid"
 
 	"hapi/internal/hub/answer"
+	"hapi/internal/hub/auth"
 	"hapi/internal/wire"
 )
 
@@ -23,6 +24,7 @@ var (
 	errMissingHeader = &wire.Error{Kind: wire.Unauthorized, Text: "Missing Authorization header"}
 	errBadHeader     = &wire.Error{Kind: wire.Unauthorized, Text: "Invalid Authorization header"}
 	errBadToken      = &wire.Error{Kind: wire.Unauthorized, Text: "Invalid token"}
+	errReadOnly      = &wire.Error{Kind: wire.Forbidden, Text: "This token may only read", Code: "read_only"}
 	errStarting      = &wire.Error{Kind: wire.Unavailable, Text: "Not ready"}
 	errInternal      = &wire.Error{Kind: wire.Internal, Text: "Internal error"}
 )
@@ -41,13 +43,13 @@ func (p *Plane) Handler() http.Handler {
 	mux.HandleFunc("/", answer.NotFound)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("X-Hapi-Protocol-Version", strconv.Itoa(wire.ProtocolVersion))
-		ns, err := p.identify(r)
+		caller, err := p.identify(r)
 		if err != nil {
 			p.fail(w, r, err)
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), namespaceKey{}, ns)))
+		mux.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), namespaceKey{}, caller.NS)))
 	})
 }
 
@@ -58,20 +60,23 @@ func namespaceOf(r *http.Request) wire.Namespace {
 	return ns
 }
 
-func (p *Plane) identify(r *http.Request) (wire.Namespace, error) {
+func (p *Plane) identify(r *http.Request) (auth.Identity, error) {
 	header := r.Header.Get("Authorization")
 	if header == "" {
-		return "", errMissingHeader
+		return auth.Identity{}, errMissingHeader
 	}
 	scheme, token, ok := strings.Cut(header, " ")
 	if !ok || !strings.EqualFold(scheme, "Bearer") || strings.TrimSpace(token) == "" {
-		return "", errBadHeader
+		return auth.Identity{}, errBadHeader
 	}
-	ns, err := p.auth.AccessToken(token)
-	if err != nil {
-		return "", errBadToken
+	caller, err := p.auth.AccessToken(auth.AddressOf(r), token)
+	switch {
+	case errors.Is(err, auth.ErrAccessToken):
+		return auth.Identity{}, errBadToken
+	case err == nil && caller.ReadOnly():
+		return auth.Identity{}, errReadOnly
 	}
-	return ns, nil
+	return caller, err
 }
 
 func (p *Plane) handle(mux *http.ServeMux, pattern string, h func(r *http.Request) (any, error)) {
@@ -96,6 +101,11 @@ func (p *Plane) fail(w http.ResponseWriter, r *http.Request, err error) {
 	if errors.As(err, &tooLarge) {
 		w.Header().Set("Connection", "close")
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
+		return
+	}
+	var throttled *auth.Throttled
+	if errors.As(err, &throttled) {
+		answer.TooMany(w, r, throttled.Seconds())
 		return
 	}
 	shown := errInternal

@@ -25,8 +25,9 @@ type Gate struct {
 
 // browser is a connected person's client.
 type browser struct {
-	ns     wire.Namespace
-	expiry *time.Timer // nil: its token has no end
+	ns      wire.Namespace
+	expiry  *time.Timer // nil: its token has no end
+	unwatch func() bool // stops waiting for the end of the access token behind it
 }
 
 var errNotReady = errors.New("the hub is starting or stopping")
@@ -43,8 +44,11 @@ func (s *Service) Serve(io *socketio.Server, gate Gate) {
 	n := io.Namespace("/terminal")
 	n.OnConnect(func(c *socketio.Socket, raw json.RawMessage) error { return admit(c, raw, gate) })
 	n.OnDisconnect(func(c *socketio.Socket, _ string) {
-		if b, ok := c.Data.(*browser); ok && b.expiry != nil {
-			b.expiry.Stop()
+		if b, ok := c.Data.(*browser); ok {
+			b.unwatch()
+			if b.expiry != nil {
+				b.expiry.Stop()
+			}
 		}
 		s.BrowserGone(c)
 	})
@@ -84,8 +88,10 @@ func admit(c *socketio.Socket, raw json.RawMessage, gate Gate) error {
 		return &socketio.ConnectError{Message: "Invalid token payload"}
 	case err != nil:
 		return &socketio.ConnectError{Message: "Invalid token"}
+	case id.ReadOnly():
+		return &socketio.ConnectError{Message: "This token may only read"}
 	}
-	b := &browser{ns: id.NS}
+	b := &browser{ns: id.NS, unwatch: id.Ended(c.HangUp)}
 	if !id.Expires.IsZero() { // it comes back with a fresh one
 		b.expiry = time.AfterFunc(time.Until(id.Expires), c.HangUp)
 	}
