@@ -53,6 +53,7 @@ export async function scene(hub: Hub): Promise<Scene> {
 
   const login = await hub.agent({ path: '/Users/ada/src/app', name: 'Fix login redirect', machineId: 'machine-studio' })
   tellLogin(login, now)
+  showProject(login)
   await login.request('req-migrate', 'Bash', { command: 'npm run migrate', description: 'Apply the migration' }, now - 41_000)
   login.think(true)
   for (const a of [cache, notes, parser, database, login]) await a.flushed()
@@ -90,4 +91,37 @@ export function tellLogin(a: Agent, now: number) {
   })
   a.say('The target was dropped: `next` is kept now. The migration is next.', at(80))
   a.call('Bash', { command: 'npm run migrate', description: 'Apply the migration' }, 'req-migrate', at(259))
+}
+
+const sessionDiff = `diff --git a/auth/session.ts b/auth/session.ts
+index 1..2 100644
+--- a/auth/session.ts
++++ b/auth/session.ts
+@@ -38,6 +38,9 @@ import { isLocal } from "./urls"
+ export function redirectAfterLogin(q) {
+   // where did they come from?
+   const next = q.get("next")
+-  return redirect("/")
++  if (next && isLocal(next)) {
++    return redirect(next)
++  }
++  return redirect("/")
+ }
+@@ -57,5 +60,5 @@ export function signOut() {
+   session.clear()
+-  return redirect("/login")
++  return redirect("/login?bye")
+ }
+`
+
+/** The files and the git of a project, as a session process answers for them. */
+export function showProject(a: Agent) {
+  const ok = (stdout: string) => ({ success: true, stdout, stderr: '', exitCode: 0 })
+  a.handle('git-status', () => ok('# branch.oid 1\n# branch.head main\n# branch.ab +1 -0\n1 M. N... 100644 100644 100644 1 2 auth/session.ts\n1 .M N... 100644 100644 100644 1 2 auth/login.ts\n? scripts/migrate.sql\n'))
+  a.handle('git-diff-numstat', (p) => ok(p.staged ? '4\t2\tauth/session.ts\n' : '1\t1\tauth/login.ts\n'))
+  a.handle('git-diff-file', () => ok(sessionDiff))
+  a.handle('listDirectory', (p) => ({ success: true, entries: p.path ? [{ name: 'session.ts', type: 'file', size: 2310 }, { name: 'login.ts', type: 'file', size: 1204 }] : [{ name: 'auth', type: 'directory' }, { name: 'scripts', type: 'directory' }, { name: 'package.json', type: 'file', size: 812 }, { name: 'README.md', type: 'file', size: 4012 }] }))
+  a.handle('readFile', () => ({ success: true, content: Buffer.from('import { isLocal } from "./urls"\n\n/** Back to where the person came from. */\nexport function redirectAfterLogin(q: URLSearchParams) {\n  const next = q.get("next")\n  if (next && isLocal(next)) {\n    return redirect(next, 302)\n  }\n  return redirect("/")\n}\n').toString('base64'), size: 240, modified: 0 }))
+  a.handle('ripgrep', () => ({ success: true, exitCode: 0, stdout: 'auth/session.ts\nauth/login.ts\n', stderr: '' }))
+  a.handle('statFiles', () => ({ success: true, entries: [] }))
 }

@@ -2,6 +2,7 @@ import './styles/index.css'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app/App'
+import { update } from './app/update'
 import { startLanguage } from './i18n'
 
 const root = document.getElementById('root')
@@ -13,4 +14,5 @@ if (root) {
       </StrictMode>,
     )
   })
+  void update.start()
 }

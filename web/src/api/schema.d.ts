@@ -35,7 +35,8 @@ export interface paths {
                          *         "acknowledgedMessages": true,
                          *         "titleSuggestion": false,
                          *         "workGraph": false
-                         *       }
+                         *       },
+                         *       "ready": true
                          *     }
                          */
                         "application/json": components["schemas"]["Health"];
@@ -238,6 +239,212 @@ export interface paths {
         };
         put?: never;
         post?: never;
+        /** Delete a session with its messages */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["OK"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                /** @description Its process is there. */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "Cannot delete active session. Archive it first.",
+                         *       "code": "session_active"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        options?: never;
+        head?: never;
+        /**
+         * Rename a session
+         * @description The name wins over any title the agent makes. It is no activity; `updatedAt` stays.
+         */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "My chat"
+                     *     }
+                     */
+                    "application/json": {
+                        name: string;
+                    };
+                };
+            };
+            responses: {
+                200: components["responses"]["OK"];
+                /** @description No name, or one over 255 characters. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "Invalid body: name is required"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                413: components["responses"]["TooLarge"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        trace?: never;
+    };
+    "/api/sessions/{id}/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Give a session a title */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "text": "Short text"
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description Trimmed; then 1 to 255 characters. */
+                        text: string;
+                    };
+                };
+            };
+            responses: {
+                200: components["responses"]["OK"];
+                /** @description No text. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "Invalid body: text is required"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                413: components["responses"]["TooLarge"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        trace?: never;
+    };
+    "/api/sessions/{id}/pin": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /** Keep a session at the top of its project, or of everything */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "mode": "project"
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {string} */
+                        mode: "none" | "project" | "global";
+                    };
+                };
+            };
+            responses: {
+                200: components["responses"]["OK"];
+                /** @description Not a pin. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "Invalid body: mode must be none, project, or global"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                413: components["responses"]["TooLarge"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -272,6 +479,664 @@ export interface paths {
                 403: components["responses"]["Forbidden"];
                 404: components["responses"]["NotFound"];
                 409: components["responses"]["Inactive"];
+                502: components["responses"]["CallFailed"];
+                503: components["responses"]["Unavailable"];
+                504: components["responses"]["CallTimedOut"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a session's process and put the session away
+         * @description A session whose process cannot be reached, or crashed, is put away by the hub itself; the runner is
+         *     asked to end what may be left of the process.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It is archived, now or already. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            /** @enum {boolean} */
+                            ok: true;
+                            /** @enum {boolean} */
+                            alreadyArchived?: true;
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                /** @description It has ended in another way. */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "Session is inactive"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                502: components["responses"]["CallFailed"];
+                503: components["responses"]["Unavailable"];
+                504: components["responses"]["CallTimedOut"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start a process for a session that has none
+         * @description Answers when the process is connected. The session keeps its id, unless its runner is of an older
+         *     kind: then it is merged into the one the runner made, whose id is answered. Also knows sessions by
+         *     an id from before such a merge.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: {
+                content: {
+                    /**
+                     * @example {
+                     *       "permissionMode": "acceptEdits"
+                     *     }
+                     */
+                    "application/json": {
+                        permissionMode?: components["schemas"]["PermissionMode"];
+                    };
+                };
+            };
+            responses: {
+                /** @description The session is active, now or already. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "type": "success",
+                         *       "sessionId": "0d383ba7-21d0-4373-82c4-824e8544bf5e"
+                         *     }
+                         */
+                        "application/json": {
+                            /** @enum {string} */
+                            type: "success";
+                            sessionId: string;
+                        };
+                    };
+                };
+                400: components["responses"]["NotConfigurable"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["ResumeUnavailable"];
+                413: components["responses"]["TooLarge"];
+                500: components["responses"]["ResumeFailed"];
+                503: components["responses"]["NoMachine"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/reopen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take an archived session back and resume it
+         * @description If the resume fails, the session is archived as before.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The session is active; `resumed: false` means that it was already. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "ok": true,
+                         *       "sessionId": "0d383ba7-21d0-4373-82c4-824e8544bf5e",
+                         *       "resumed": true
+                         *     }
+                         */
+                        "application/json": {
+                            /** @enum {boolean} */
+                            ok: true;
+                            sessionId: string;
+                            resumed: boolean;
+                            /** @enum {string} */
+                            cursorSessionProtocol?: "acp" | "stream-json";
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["ResumeUnavailable"];
+                /** @description Its metadata lacks what its agent needs. */
+                422: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "This session cannot be reopened: its metadata is incomplete",
+                         *       "missing": [
+                         *         "cursorSessionId"
+                         *       ]
+                         *     }
+                         */
+                        "application/json": {
+                            error: string;
+                            missing: string[];
+                        };
+                    };
+                };
+                500: components["responses"]["ResumeFailed"];
+                503: components["responses"]["NoMachine"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/switch": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take an agent over from its terminal */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["OK"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["Inactive"];
+                502: components["responses"]["CallFailed"];
+                503: components["responses"]["Unavailable"];
+                504: components["responses"]["CallTimedOut"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/permission-mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change what the agent may do without asking
+         * @description An inactive session keeps the mode for its next resume.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "mode": "acceptEdits"
+                     *     }
+                     */
+                    "application/json": {
+                        mode: components["schemas"]["PermissionMode"];
+                    };
+                };
+            };
+            responses: {
+                200: components["responses"]["OK"];
+                400: components["responses"]["NotConfigurable"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["ConfigRefused"];
+                413: components["responses"]["TooLarge"];
+                502: components["responses"]["CallFailed"];
+                503: components["responses"]["Unavailable"];
+                504: components["responses"]["CallTimedOut"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the model
+         * @description All flavors but `dsh`. Pi takes provider and model.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "model": "opus"
+                     *     }
+                     */
+                    "application/json": {
+                        model: (string | {
+                            provider: string;
+                            modelId: string;
+                        }) | null;
+                    };
+                };
+            };
+            responses: {
+                200: components["responses"]["OK"];
+                400: components["responses"]["NotConfigurable"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["ConfigRefused"];
+                413: components["responses"]["TooLarge"];
+                502: components["responses"]["CallFailed"];
+                503: components["responses"]["Unavailable"];
+                504: components["responses"]["CallTimedOut"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/effort": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change how hard the agent tries
+         * @description Claude, Grok and Pi.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "effort": "high"
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description Null is the agent's own choice. */
+                        effort: string | null;
+                    };
+                };
+            };
+            responses: {
+                200: components["responses"]["OK"];
+                400: components["responses"]["NotConfigurable"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["ConfigRefused"];
+                413: components["responses"]["TooLarge"];
+                502: components["responses"]["CallFailed"];
+                503: components["responses"]["Unavailable"];
+                504: components["responses"]["CallTimedOut"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/model-reasoning-effort": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change how long the model reasons
+         * @description Codex and OpenCode.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "modelReasoningEffort": "high"
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description Null is the agent's own choice. */
+                        modelReasoningEffort: string | null;
+                    };
+                };
+            };
+            responses: {
+                200: components["responses"]["OK"];
+                400: components["responses"]["NotConfigurable"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["ConfigRefused"];
+                413: components["responses"]["TooLarge"];
+                502: components["responses"]["CallFailed"];
+                503: components["responses"]["Unavailable"];
+                504: components["responses"]["CallTimedOut"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/service-tier": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change the service tier
+         * @description Codex.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "serviceTier": "fast"
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {string} */
+                        serviceTier: "fast" | "standard";
+                    };
+                };
+            };
+            responses: {
+                200: components["responses"]["OK"];
+                400: components["responses"]["NotConfigurable"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["ConfigRefused"];
+                413: components["responses"]["TooLarge"];
+                502: components["responses"]["CallFailed"];
+                503: components["responses"]["Unavailable"];
+                504: components["responses"]["CallTimedOut"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/collaboration-mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Plan with the agent, or let it work
+         * @description Codex.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "mode": "plan"
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {string} */
+                        mode: "default" | "plan";
+                    };
+                };
+            };
+            responses: {
+                200: components["responses"]["OK"];
+                400: components["responses"]["NotConfigurable"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["ConfigRefused"];
+                413: components["responses"]["TooLarge"];
+                502: components["responses"]["CallFailed"];
+                503: components["responses"]["Unavailable"];
+                504: components["responses"]["CallTimedOut"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/copilot-agent-mode": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Change how Copilot works
+         * @description Copilot. `fleet` is read as `interactive`.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "mode": "plan"
+                     *     }
+                     */
+                    "application/json": {
+                        /** @enum {string} */
+                        mode: "interactive" | "plan" | "autopilot" | "fleet";
+                    };
+                };
+            };
+            responses: {
+                200: components["responses"]["OK"];
+                400: components["responses"]["NotConfigurable"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["ConfigRefused"];
+                413: components["responses"]["TooLarge"];
                 502: components["responses"]["CallFailed"];
                 503: components["responses"]["Unavailable"];
                 504: components["responses"]["CallTimedOut"];
@@ -553,6 +1418,113 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sessions/{id}/messages/{messageId}/steer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+                /** @description The message's id or its localId. */
+                messageId: components["parameters"]["MessageID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hand a waiting message into the turn that is running */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                    /** @description The message's id or its localId. */
+                    messageId: components["parameters"]["MessageID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /**
+                 * @description `steered`: it is under way; it leaves the queue when `messages-consumed` says so. `invoked`: the
+                 *     agent has it already. `failed`: `error` says why; the message waits on.
+                 */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SteerResult"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["Inactive"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/messages/{messageId}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+                /** @description The message's id or its localId. */
+                messageId: components["parameters"]["MessageID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Queue a message again whose outcome is unknown
+         * @description A message with `deliveryState: indeterminate` is never delivered by itself, as it might run twice.
+         *     It is queued again only if the session's one process says that it does not have it.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                    /** @description The message's id or its localId. */
+                    messageId: components["parameters"]["MessageID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /**
+                 * @description `retried`: it waits again. `already-queued`: it waited all along. `retry-unavailable`: the
+                 *     process cannot say for sure. `invoked`: the agent has it. `not-found`: there is none.
+                 */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RetryResult"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/sessions/{id}/permissions/{requestId}/approve": {
         parameters: {
             query?: never;
@@ -808,6 +1780,3965 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/sessions/{id}/git-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** git status --porcelain=v2 --branch --untracked-files=all */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Command"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/git-diff-numstat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** git diff --numstat */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `true`: what is staged for the next commit. */
+                    staged?: string;
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Command"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/git-diff-file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** git diff of one file */
+        get: {
+            parameters: {
+                query: {
+                    /** @description Below the session's directory. */
+                    path: string;
+                    /** @description `true`: what is staged for the next commit. */
+                    staged?: string;
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Command"];
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** The content of a file, in base64 */
+        get: {
+            parameters: {
+                query: {
+                    /** @description Below the session's directory. */
+                    path: string;
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The file, or why there is none. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FileContent"];
+                    };
+                };
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/directory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** What is in a directory, directories first */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Below the session's directory; empty is that itself. */
+                    path?: string;
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The entries, or why there are none. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": true,
+                         *       "entries": [
+                         *         {
+                         *           "name": "src",
+                         *           "type": "directory",
+                         *           "size": 4096,
+                         *           "modified": 1795489424862
+                         *         },
+                         *         {
+                         *           "name": "link",
+                         *           "type": "other"
+                         *         }
+                         *       ]
+                         *     }
+                         */
+                        "application/json": components["schemas"]["DirectoryListing"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** Find files by their path */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description A part of the path; with `*` or `?` in it, a pattern for the whole path. Case does not matter. */
+                    query?: string;
+                    limit?: number;
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The files, or why there are none. Hidden and ignored files do not appear. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["FileSearch"];
+                    };
+                };
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/generated-images/{imageId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+                /** @description The fingerprint of the content. */
+                imageId: string;
+            };
+            cookie?: never;
+        };
+        /** An image the agent made */
+        get: {
+            parameters: {
+                query?: never;
+                header?: {
+                    "If-None-Match"?: string;
+                };
+                path: {
+                    id: components["parameters"]["SessionID"];
+                    /** @description The fingerprint of the content. */
+                    imageId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The image, as the session process has it. At most 25 MiB. */
+                200: {
+                    headers: {
+                        ETag: string;
+                        "Cache-Control": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "*/*": string;
+                    };
+                };
+                /** @description The client has it. The session process is not asked. */
+                304: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content?: never;
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                /** @description There is no such image, or nobody to ask for it; or no such session. */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["CallFailed"] | components["schemas"]["Error"];
+                    };
+                };
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/slash-commands": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** The commands that can be typed in a message */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description What the session process lists, and what the agent said of itself. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": true,
+                         *       "commands": [
+                         *         {
+                         *           "name": "review",
+                         *           "description": "Review changes",
+                         *           "source": "project",
+                         *           "content": "Review $ARGUMENTS"
+                         *         },
+                         *         {
+                         *           "name": "compact",
+                         *           "source": "builtin"
+                         *         }
+                         *       ]
+                         *     }
+                         */
+                        "application/json": components["schemas"]["SlashCommands"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/skills": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** The skills the agent can use */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The skills, or why there are none. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": true,
+                         *       "skills": [
+                         *         {
+                         *           "name": "pdf",
+                         *           "description": "Read and write PDF"
+                         *         }
+                         *       ]
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Skills"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/codex-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** The models of a Codex session */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Models"];
+                400: components["responses"]["ModelsFailed"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["Inactive"];
+                500: components["responses"]["ModelsFailed"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/opencode-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** The models of a OpenCode session */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Models"];
+                400: components["responses"]["ModelsFailed"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["Inactive"];
+                500: components["responses"]["ModelsFailed"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/cursor-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** The models of a Cursor session */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Models"];
+                400: components["responses"]["ModelsFailed"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["Inactive"];
+                500: components["responses"]["ModelsFailed"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/grok-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** The models of a Grok session */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Models"];
+                400: components["responses"]["ModelsFailed"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["Inactive"];
+                500: components["responses"]["ModelsFailed"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/copilot-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** The models of a Copilot session */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Models"];
+                400: components["responses"]["ModelsFailed"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["Inactive"];
+                500: components["responses"]["ModelsFailed"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/pi-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** The models of a Pi session */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Models"];
+                400: components["responses"]["ModelsFailed"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["Inactive"];
+                500: components["responses"]["ModelsFailed"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/opencode-reasoning-effort-options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** How hard a OpenCode session can be told to think */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The options. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": true,
+                         *       "options": [
+                         *         {
+                         *           "value": "low"
+                         *         },
+                         *         {
+                         *           "value": "high",
+                         *           "isDefault": true
+                         *         }
+                         *       ],
+                         *       "currentValue": null
+                         *     }
+                         */
+                        "application/json": components["schemas"]["EffortOptions"];
+                    };
+                };
+                400: components["responses"]["ModelsFailed"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["Inactive"];
+                500: components["responses"]["ModelsFailed"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/grok-reasoning-effort-options": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** How hard a Grok session can be told to think */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The options. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": true,
+                         *       "options": [
+                         *         {
+                         *           "value": "low"
+                         *         },
+                         *         {
+                         *           "value": "high",
+                         *           "isDefault": true
+                         *         }
+                         *       ],
+                         *       "currentValue": null
+                         *     }
+                         */
+                        "application/json": components["schemas"]["EffortOptions"];
+                    };
+                };
+                400: components["responses"]["ModelsFailed"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["Inactive"];
+                500: components["responses"]["ModelsFailed"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/scratchlist": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** A person's notes beside the session, the newest first */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The notes. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            entries: components["schemas"]["ScratchlistEntry"][];
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        /**
+         * Add a note
+         * @description Text or attachments are needed. A known `entryId` answers the note that has it, so a request may be repeated. At most 200 notes.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "text": "ask about the cache"
+                     *     }
+                     */
+                    "application/json": {
+                        entryId?: string;
+                        /** Format: int64 */
+                        createdAt?: number;
+                        /** @description Trimmed. */
+                        text?: string;
+                        attachments?: components["schemas"]["Attachment"][];
+                    };
+                };
+            };
+            responses: {
+                /** @description A note with this id exists. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "entry": {
+                         *         "entryId": "e-1",
+                         *         "text": "note two",
+                         *         "createdAt": 1795489437533,
+                         *         "updatedAt": 1795489437533,
+                         *         "attachments": []
+                         *       }
+                         *     }
+                         */
+                        "application/json": {
+                            entry: components["schemas"]["ScratchlistEntry"];
+                        };
+                    };
+                };
+                /** @description The new note. */
+                201: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "entry": {
+                         *         "entryId": "e-1",
+                         *         "text": "note two",
+                         *         "createdAt": 1795489437533,
+                         *         "updatedAt": 1795489437533,
+                         *         "attachments": []
+                         *       }
+                         *     }
+                         */
+                        "application/json": {
+                            entry: components["schemas"]["ScratchlistEntry"];
+                        };
+                    };
+                };
+                400: components["responses"]["InvalidNote"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["Conflict"];
+                413: components["responses"]["TooLarge"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/scratchlist/{entryId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+                entryId: string;
+            };
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a note
+         * @description Text or attachments, or both. Files that no note has any more are deleted.
+         */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                    entryId: string;
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "text": "ask about the cache"
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description Trimmed. */
+                        text?: string;
+                        attachments?: components["schemas"]["Attachment"][];
+                    };
+                };
+            };
+            responses: {
+                /** @description The note as it is now. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "entry": {
+                         *         "entryId": "e-1",
+                         *         "text": "note two",
+                         *         "createdAt": 1795489437533,
+                         *         "updatedAt": 1795489437533,
+                         *         "attachments": []
+                         *       }
+                         *     }
+                         */
+                        "application/json": {
+                            entry: components["schemas"]["ScratchlistEntry"];
+                        };
+                    };
+                };
+                400: components["responses"]["InvalidNote"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                413: components["responses"]["TooLarge"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        post?: never;
+        /** Delete a note, and its files */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                    entryId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["OK"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/scratchlist/limits": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** What may be attached */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The limits. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            limits: {
+                                /** Format: int64 */
+                                maxBytesPerFile: number;
+                                maxAttachmentsPerEntry: number;
+                                /** Format: int64 */
+                                maxBytesPerEntry: number;
+                                /** Format: int64 */
+                                maxBytesPerSession: number;
+                                allowedMimeTypes: string[];
+                            };
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/scratchlist/upload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep a file on the hub for a note
+         * @description The answer's `attachment` goes into the note. A file that no note has makes room after a day.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "filename": "sketch.png",
+                     *       "content": "iVBORw0KGgo=",
+                     *       "mimeType": "image/png"
+                     *     }
+                     */
+                    "application/json": {
+                        filename: string;
+                        /** @description Base64. */
+                        content: string;
+                        mimeType: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description Kept. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": true,
+                         *       "attachment": {
+                         *         "id": "0f1c9149-e239-4ed1-aad5-9a2678bb65d6",
+                         *         "filename": "sketch.png",
+                         *         "mimeType": "image/png",
+                         *         "size": 8,
+                         *         "path": "hapi-hub:scratchlist/default/s1/0f1c9149-e239-4ed1-aad5-9a2678bb65d6-sketch.png"
+                         *       }
+                         *     }
+                         */
+                        "application/json": {
+                            /** @enum {boolean} */
+                            success: true;
+                            attachment: components["schemas"]["Attachment"];
+                        };
+                    };
+                };
+                400: components["responses"]["NoteUploadFailed"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                413: components["responses"]["NoteUploadFailed"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/scratchlist/attachments/{attachmentId}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+                attachmentId: string;
+            };
+            cookie?: never;
+        };
+        /** A file that a note has */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                    attachmentId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The file. Browsers show it without running what is in it. */
+                200: {
+                    headers: {
+                        "X-Content-Type-Options": "nosniff";
+                        "Content-Security-Policy": string;
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "*/*": string;
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        /** Delete a file that no note has */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                    attachmentId: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["OK"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["Conflict"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/machines": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The namespace's machines that are online */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description `offline` lists those too that were not heard of lately. */
+                    include?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The machines, the oldest first. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            machines: components["schemas"]["Machine"][];
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/machines/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["MachineID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Give a machine a name */
+        patch: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["MachineID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "displayName": "Workstation"
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description Trimmed, at most 64 characters; an empty one removes the name. */
+                        displayName: string;
+                    };
+                };
+            };
+            responses: {
+                200: components["responses"]["OK"];
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                413: components["responses"]["TooLarge"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        trace?: never;
+    };
+    "/api/machines/{id}/spawn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["MachineID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Start an agent in a directory of the machine
+         * @description Answers when the agent's process has reported its session; it may still be connecting. That no
+         *     agent was started is an answer of type `error`, also when the runner is not there.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["MachineID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "directory": "/home/dev/project",
+                     *       "agent": "claude",
+                     *       "permissionMode": "default"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Spawn"];
+                };
+            };
+            responses: {
+                /** @description What came of it. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["SpawnAnswer"];
+                    };
+                };
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                413: components["responses"]["TooLarge"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/machines/{id}/list-directory": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["MachineID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What is in a directory of the machine, to choose one to work in */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["MachineID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "path": "/home/dev"
+                     *     }
+                     */
+                    "application/json": {
+                        path: string;
+                        includeHidden?: boolean;
+                    };
+                };
+            };
+            responses: {
+                /** @description What the runner says, also that it does not let anybody look there. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["DirectoryListing"];
+                    };
+                };
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                413: components["responses"]["TooLarge"];
+                500: components["responses"]["FileCallFailed"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/machines/{id}/paths/exists": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["MachineID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Which of these are directories of the machine */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["MachineID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "paths": [
+                     *         "/home/dev/project",
+                     *         "/nope"
+                     *       ]
+                     *     }
+                     */
+                    "application/json": {
+                        paths: string[];
+                    };
+                };
+            };
+            responses: {
+                /** @description One answer for each path, trimmed. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "exists": {
+                         *         "/home/dev/project": true,
+                         *         "/nope": false
+                         *       }
+                         *     }
+                         */
+                        "application/json": {
+                            exists: {
+                                [key: string]: boolean;
+                            };
+                        };
+                    };
+                };
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                413: components["responses"]["TooLarge"];
+                500: components["responses"]["FileCallFailed"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/machines/{id}/restart-runner": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["MachineID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stop the runner, for whoever supervises it to start it again */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["MachineID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It stops. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "message": "Runner stop request acknowledged"
+                         *     }
+                         */
+                        "application/json": {
+                            message: string;
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                /** @description `restart_unsupported`: nothing would start it again. `restart_failed`: it could not be asked. */
+                502: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "This runner is not started again by itself: restart it on its machine",
+                         *       "code": "restart_unsupported"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The machine is offline, or the hub is starting or stopping. */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "Machine is offline",
+                         *       "code": "machine_offline"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/machines/{id}/codex-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["MachineID"];
+            };
+            cookie?: never;
+        };
+        /** The models Codex offers on the machine */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["MachineID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Models"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                500: components["responses"]["ModelsFailed"];
+                503: components["responses"]["ModelsFailed"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/machines/{id}/cursor-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["MachineID"];
+            };
+            cookie?: never;
+        };
+        /** The models Cursor offers on the machine */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["MachineID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Models"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                500: components["responses"]["ModelsFailed"];
+                503: components["responses"]["ModelsFailed"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/machines/{id}/agy-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["MachineID"];
+            };
+            cookie?: never;
+        };
+        /** The models Antigravity offers on the machine */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["MachineID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Models"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                500: components["responses"]["ModelsFailed"];
+                503: components["responses"]["ModelsFailed"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/machines/{id}/pi-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["MachineID"];
+            };
+            cookie?: never;
+        };
+        /** The models Pi offers on the machine */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["MachineID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Models"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                500: components["responses"]["ModelsFailed"];
+                503: components["responses"]["ModelsFailed"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/machines/{id}/opencode-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["MachineID"];
+            };
+            cookie?: never;
+        };
+        /** The models OpenCode offers in a directory of the machine */
+        get: {
+            parameters: {
+                query: {
+                    cwd: string;
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["MachineID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Models"];
+                400: components["responses"]["ModelsFailed"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                500: components["responses"]["ModelsFailed"];
+                503: components["responses"]["ModelsFailed"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/machines/{id}/grok-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["MachineID"];
+            };
+            cookie?: never;
+        };
+        /** The models Grok offers in a directory of the machine */
+        get: {
+            parameters: {
+                query: {
+                    cwd: string;
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["MachineID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Models"];
+                400: components["responses"]["ModelsFailed"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                500: components["responses"]["ModelsFailed"];
+                503: components["responses"]["ModelsFailed"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/machines/{id}/copilot-models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["MachineID"];
+            };
+            cookie?: never;
+        };
+        /** The models Copilot offers in a directory of the machine */
+        get: {
+            parameters: {
+                query: {
+                    cwd: string;
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["MachineID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["Models"];
+                400: components["responses"]["ModelsFailed"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                500: components["responses"]["ModelsFailed"];
+                503: components["responses"]["ModelsFailed"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /**
+         * A whole conversation as one document
+         * @description What a chat shows, in its order; messages that wait are left out. It is sent as it is read: a
+         *     document that ends early broke on the way.
+         */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Export more than 20 000 messages too. */
+                    force?: "true" | "false";
+                };
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The document, or, with a `type`, the warning that it is large. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Export"] | components["schemas"]["ExportWarning"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                /** @description It is too large, also with force. */
+                413: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "type": "too-large",
+                         *       "error": "Session export exceeds the resource limit",
+                         *       "code": "session_export_too_large",
+                         *       "count": 90000,
+                         *       "estimatedBytes": 190000000,
+                         *       "maxBytes": 104857600
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ExportTooLarge"];
+                    };
+                };
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/usage/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What agents used of their models (owner only) */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description How far back, from now. Anything else counts as 7d. */
+                    range?: string;
+                    /** @description IANA name of the zone whose days are summed up. */
+                    timeZone?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Sums. `from` is null for everything. Input includes what was cached. */
+                200: {
+                    headers: {
+                        "Cache-Control"?: "no-store";
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "range": {
+                         *         "from": 1699395200000,
+                         *         "to": 1700000000000
+                         *       },
+                         *       "totals": {
+                         *         "inputTokens": 4000,
+                         *         "outputTokens": 40,
+                         *         "cacheReadTokens": 1600,
+                         *         "cacheCreationTokens": 0,
+                         *         "totalTokens": 4040,
+                         *         "uncachedTokens": 2440,
+                         *         "requests": 2,
+                         *         "sessions": 1
+                         *       },
+                         *       "daily": [
+                         *         {
+                         *           "key": "2023-11-14",
+                         *           "inputTokens": 4000,
+                         *           "outputTokens": 40,
+                         *           "cacheReadTokens": 1600,
+                         *           "cacheCreationTokens": 0,
+                         *           "totalTokens": 4040,
+                         *           "uncachedTokens": 2440,
+                         *           "requests": 2
+                         *         }
+                         *       ],
+                         *       "byAgent": [
+                         *         {
+                         *           "key": "claude",
+                         *           "inputTokens": 4000,
+                         *           "outputTokens": 40,
+                         *           "cacheReadTokens": 1600,
+                         *           "cacheCreationTokens": 0,
+                         *           "totalTokens": 4040,
+                         *           "uncachedTokens": 2440,
+                         *           "requests": 2
+                         *         }
+                         *       ],
+                         *       "byModel": [
+                         *         {
+                         *           "key": "claude-opus-4-8",
+                         *           "inputTokens": 4000,
+                         *           "outputTokens": 40,
+                         *           "cacheReadTokens": 1600,
+                         *           "cacheCreationTokens": 0,
+                         *           "totalTokens": 4040,
+                         *           "uncachedTokens": 2440,
+                         *           "requests": 2
+                         *         }
+                         *       ],
+                         *       "updatedAt": 1700000000000
+                         *     }
+                         */
+                        "application/json": components["schemas"]["UsageSummary"];
+                    };
+                };
+                /** @description The zone is not known. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "Invalid timeZone"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                /** @description The caller is not in the owner's namespace. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "Usage summary is only available to the hub owner"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/hub-settings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the owner switches while the hub runs */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The settings. */
+                200: {
+                    headers: {
+                        "Cache-Control": "no-store";
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "sessionSummaryContract": false,
+                         *       "sessionSummaryInChat": false
+                         *     }
+                         */
+                        "application/json": components["schemas"]["HubSettings"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+            };
+        };
+        /** Switch one or both */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "sessionSummaryContract": true
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description Agents end their turns with a summary. */
+                        sessionSummaryContract?: boolean;
+                        /** @description Clients show it. */
+                        sessionSummaryInChat?: boolean;
+                    };
+                };
+            };
+            responses: {
+                /** @description The settings. */
+                200: {
+                    headers: {
+                        "Cache-Control": "no-store";
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "sessionSummaryContract": false,
+                         *       "sessionSummaryInChat": false
+                         *     }
+                         */
+                        "application/json": components["schemas"]["HubSettings"];
+                    };
+                };
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                /** @description The caller is not the hub's owner. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "Hub settings are only available to the hub owner"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                413: components["responses"]["TooLarge"];
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/storage/sqlite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How large the hub's database is */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Bytes on disk. */
+                200: {
+                    headers: {
+                        "Cache-Control": "no-store";
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "path": "/home/dev/.hapi/hapi.db",
+                         *       "databaseBytes": 4096,
+                         *       "walBytes": 774592,
+                         *       "shmBytes": 32768,
+                         *       "totalBytes": 811456
+                         *     }
+                         */
+                        "application/json": {
+                            path: string;
+                            /** Format: int64 */
+                            databaseBytes: number;
+                            /** Format: int64 */
+                            walBytes: number;
+                            /** Format: int64 */
+                            shmBytes: number;
+                            /** Format: int64 */
+                            totalBytes: number;
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                /** @description The caller is not the hub's owner. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "Hub settings are only available to the hub owner"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The database's file is gone. */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/push/vapid-public-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The key that browsers subscribe with */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The P-256 key, uncompressed, in base64url. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "publicKey": "BELHm3Y3DcfJOKPXhqSYYw1FTPhhkufTf3pl8q3rhrJw_kIAZq_SdwB64t2OyUxeMa6kS5rmAU97pRN9KRnzq9c"
+                         *     }
+                         */
+                        "application/json": {
+                            publicKey: string;
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/push/subscribe": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a browser told; saying so again renews it */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "endpoint": "https://push.example/abc",
+                     *       "keys": {
+                     *         "p256dh": "BNcR",
+                     *         "auth": "tBHI"
+                     *       }
+                     *     }
+                     */
+                    "application/json": {
+                        /** @description An http or https URL. */
+                        endpoint: string;
+                        keys: {
+                            p256dh: string;
+                            auth: string;
+                        };
+                    };
+                };
+            };
+            responses: {
+                200: components["responses"]["OK"];
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                413: components["responses"]["TooLarge"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        /** Have a browser told no more */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "endpoint": "https://push.example/abc"
+                     *     }
+                     */
+                    "application/json": {
+                        endpoint: string;
+                    };
+                };
+            };
+            responses: {
+                200: components["responses"]["OK"];
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                413: components["responses"]["TooLarge"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/devices/register": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a native app told; saying so again renews it
+         * @description The same token elsewhere is removed, in whatever namespace, so that nobody is told twice or what is not theirs.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "token": "fcm-token",
+                     *       "platform": "phone",
+                     *       "deviceId": "pixel-8"
+                     *     }
+                     */
+                    "application/json": {
+                        token: string;
+                        /** @enum {string} */
+                        platform: "phone" | "wear" | "ios";
+                        deviceId: string;
+                        /** @description Needed for ios: 32 bytes in base64. */
+                        pushKey?: string;
+                    };
+                };
+            };
+            responses: {
+                200: components["responses"]["OK"];
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                413: components["responses"]["TooLarge"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        /** Have a native app told no more */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "token": "fcm-token"
+                     *     }
+                     */
+                    "application/json": {
+                        token: string;
+                    };
+                };
+            };
+            responses: {
+                200: components["responses"]["OK"];
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                413: components["responses"]["TooLarge"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/work-graph/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Events of the work graph */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                401: components["responses"]["Unauthorized"];
+                /** @description This hub keeps no work graph; `/health` says so too. */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "This hub keeps no work graph",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        /** Add an event to the work graph */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                401: components["responses"]["Unauthorized"];
+                /** @description This hub keeps no work graph; `/health` says so too. */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "This hub keeps no work graph",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/work-graph/events/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** An event of the work graph */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                401: components["responses"]["Unauthorized"];
+                /** @description This hub keeps no work graph; `/health` says so too. */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "This hub keeps no work graph",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/work-graph/events/{id}/links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** Links of an event */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                401: components["responses"]["Unauthorized"];
+                /** @description This hub keeps no work graph; `/health` says so too. */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "This hub keeps no work graph",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/work-graph/event-links": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Link two events */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                401: components["responses"]["Unauthorized"];
+                /** @description This hub keeps no work graph; `/health` says so too. */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "This hub keeps no work graph",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/codex/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What there is of Codex beside the hub */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Nothing. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": true,
+                         *       "codexDesktopRunning": false,
+                         *       "codexClientAvailable": false
+                         *     }
+                         */
+                        "application/json": {
+                            [key: string]: boolean;
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                /** @description The caller is not the owner. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": false,
+                         *       "error": "Codex transcript import is not available outside the default namespace"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ImportRefused"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/codex/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Codex transcripts that could be imported */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                401: components["responses"]["Unauthorized"];
+                /** @description The caller is not the owner. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": false,
+                         *       "error": "Codex transcript import is not available outside the default namespace"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ImportRefused"];
+                    };
+                };
+                /** @description None can. */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": false,
+                         *       "error": "This hub does not import Codex transcripts",
+                         *       "code": "feature_absent",
+                         *       "sessions": []
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ImportRefused"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/codex/archive-session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Archive a Codex transcript */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                401: components["responses"]["Unauthorized"];
+                /** @description The caller is not the owner. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": false,
+                         *       "error": "Codex transcript import is not available outside the default namespace"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ImportRefused"];
+                    };
+                };
+                /** @description None can be. */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": false,
+                         *       "error": "This hub does not import Codex transcripts",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ImportRefused"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/codex/sync-session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Import of Codex transcripts, sync-session */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It is not done. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": false,
+                         *       "error": "This hub does not import Codex transcripts",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ImportRefused"];
+                    };
+                };
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                /** @description The caller is not the owner. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": false,
+                         *       "error": "Codex transcript import is not available outside the default namespace"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ImportRefused"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/codex/duplicate-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Import of Codex transcripts, duplicate-sessions */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It is not done. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": false,
+                         *       "error": "This hub does not import Codex transcripts",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ImportRefused"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                /** @description The caller is not the owner. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": false,
+                         *       "error": "Codex transcript import is not available outside the default namespace"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ImportRefused"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/codex/merge-duplicate-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Import of Codex transcripts, merge-duplicate-sessions */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It is not done. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": false,
+                         *       "error": "This hub does not import Codex transcripts",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ImportRefused"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                /** @description The caller is not the owner. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": false,
+                         *       "error": "Codex transcript import is not available outside the default namespace"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ImportRefused"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/codex/restart-desktop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Import of Codex transcripts, restart-desktop */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description It is not done. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": false,
+                         *       "error": "This hub does not import Codex transcripts",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ImportRefused"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                /** @description The caller is not the owner. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": false,
+                         *       "error": "Codex transcript import is not available outside the default namespace"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ImportRefused"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pi/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Pi sessions that could be imported */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                401: components["responses"]["Unauthorized"];
+                /** @description None can. */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": false,
+                         *       "error": "This hub does not import Pi sessions",
+                         *       "code": "feature_absent",
+                         *       "sessions": []
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ImportRefused"];
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/pi/import-sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Import Pi sessions */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                401: components["responses"]["Unauthorized"];
+                /** @description None can be. */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": false,
+                         *       "error": "This hub does not import Pi sessions",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["ImportRefused"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/title-suggestion": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have a title suggested */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                /** @description No provider is configured. */
+                503: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "No provider of titles is configured",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/cursor-chat-store": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** Where the chat of a Cursor session is stored */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                /** @description This hub does not look there. */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "This hub does not look into Cursor's chat store",
+                         *       "code": "resume_unavailable"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/migrate-to-acp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Move a Cursor session to ACP */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                /** @description It is no Cursor session. */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "ok": false,
+                         *       "sessionId": "s1",
+                         *       "reason": "not_cursor_session",
+                         *       "message": "Only Cursor sessions can be migrated",
+                         *       "durationMs": 0
+                         *     }
+                         */
+                        "application/json": {
+                            /** @enum {boolean} */
+                            ok: false;
+                            sessionId: string;
+                            reason: string;
+                            message: string;
+                            durationMs: number;
+                        };
+                    };
+                };
+                413: components["responses"]["TooLarge"];
+                /** @description This hub does not migrate. */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "ok": false,
+                         *       "sessionId": "s1",
+                         *       "reason": "feature_absent",
+                         *       "message": "This hub does not migrate Cursor sessions",
+                         *       "durationMs": 0
+                         *     }
+                         */
+                        "application/json": {
+                            /** @enum {boolean} */
+                            ok: false;
+                            sessionId: string;
+                            reason: string;
+                            message: string;
+                            durationMs: number;
+                        };
+                    };
+                };
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/transcription/providers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Providers of dictation */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description None. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "providers": []
+                         *     }
+                         */
+                        "application/json": {
+                            providers: unknown[];
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/transcription": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Transcribe speech */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description No provider is configured. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "No voice provider is configured on this hub",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/transcription/realtime-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A token for transcription as one speaks */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description No provider is configured. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "No voice provider is configured on this hub",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/transcription/credentials": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Keys of voice providers */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description None, and none can be kept. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "openai": {
+                         *         "configured": false,
+                         *         "source": "none",
+                         *         "hint": null,
+                         *         "editable": false
+                         *       }
+                         *     }
+                         */
+                        "application/json": Record<string, never>;
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                /** @description The caller is not the hub's owner. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "Hub settings are only available to the hub owner"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        /** Keep keys of voice providers */
+        put: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                401: components["responses"]["Unauthorized"];
+                /** @description The caller is not the hub's owner. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "Hub settings are only available to the hub owner"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description This hub keeps none. */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "This hub keeps no voice credentials",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+            };
+        };
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/backend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which voice assistant is configured */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description None. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "backend": null,
+                         *       "backends": []
+                         *     }
+                         */
+                        "application/json": {
+                            backend: string | null;
+                            backends: string[];
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/voices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Voices of the assistant */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description None. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "voices": []
+                         *     }
+                         */
+                        "application/json": {
+                            voices: unknown[];
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/telemetry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What went wrong in a client */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["OK"];
+                401: components["responses"]["Unauthorized"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A token for the voice assistant */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description None is configured. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "error": "No voice provider is configured on this hub",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": {
+                            /** @enum {boolean} */
+                            allowed: false;
+                            error: string;
+                            code?: string;
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/gemini-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A token for the voice assistant */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description None is configured. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "error": "No voice provider is configured on this hub",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": {
+                            /** @enum {boolean} */
+                            allowed: false;
+                            error: string;
+                            code?: string;
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/qwen-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A token for the voice assistant */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description None is configured. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "allowed": false,
+                         *       "error": "No voice provider is configured on this hub",
+                         *       "code": "feature_absent"
+                         *     }
+                         */
+                        "application/json": {
+                            /** @enum {boolean} */
+                            allowed: false;
+                            error: string;
+                            code?: string;
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/gemini-ws": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A WebSocket to the voice assistant */
+        get: {
+            parameters: {
+                query?: {
+                    token?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description None is configured. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /** @example Gemini API key not configured */
+                        "text/plain": string;
+                    };
+                };
+                /** @description No session token, or one that is not valid. */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /** @example Missing authorization token */
+                        "text/plain": string;
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/voice/qwen-ws": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** A WebSocket to the voice assistant */
+        get: {
+            parameters: {
+                query?: {
+                    token?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description None is configured. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /** @example Qwen API key not configured */
+                        "text/plain": string;
+                    };
+                };
+                /** @description No session token, or one that is not valid. */
+                401: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /** @example Missing authorization token */
+                        "text/plain": string;
+                    };
+                };
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/visibility": {
         parameters: {
             query?: never;
@@ -1026,6 +5957,169 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/cli/sessions/resumable": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sessions that can go on in a terminal */
+        get: {
+            parameters: {
+                query?: {
+                    /** @description Only those of this machine. */
+                    machineId?: string;
+                };
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Latest activity first. */
+                200: {
+                    headers: {
+                        "X-Hapi-Protocol-Version": components["headers"]["ProtocolVersion"];
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            sessions: components["schemas"]["ResumableSession"][];
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cli/sessions/{id}/resume-target": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        /** What it takes to go on with a session in a terminal */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The target. */
+                200: {
+                    headers: {
+                        "X-Hapi-Protocol-Version": components["headers"]["ProtocolVersion"];
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            target: components["schemas"]["ResumeTarget"];
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["ResumeUnavailable"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/cli/sessions/{id}/handoff-local": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Make a session's process leave, so that a terminal can go on */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: {
+                content: {
+                    /** @example {} */
+                    "application/json": Record<string, never>;
+                };
+            };
+            responses: {
+                200: components["responses"]["OK"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                /** @description A terminal is in control already. */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "Session is already controlled from a terminal",
+                         *       "code": "already_local"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                /** @description The process could not be asked, or did not leave. */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "Handoff to the terminal failed: operation has timed out",
+                         *       "code": "handoff_failed"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/cli/sessions/{id}/messages": {
         parameters: {
             query?: never;
@@ -1206,6 +6300,8 @@ export interface components {
             capabilities: {
                 [key: string]: boolean;
             };
+            /** @description Whether the hub takes calls; it does not while it starts or stops. */
+            ready: boolean;
         };
         /** @description An access token, or Telegram's initData, which wins. */
         AuthRequest: {
@@ -1366,6 +6462,8 @@ export interface components {
             scheduledAt: components["schemas"]["NullableMillis"];
             /** @enum {string} */
             deliveryState?: "indeterminate";
+            /** @description The agent took it into a turn that was running. */
+            steered?: boolean;
         };
         Page: {
             messages: components["schemas"]["Message"][];
@@ -1416,6 +6514,84 @@ export interface components {
             localId?: string | null;
             message?: components["schemas"]["Message"];
         };
+        Export: {
+            /** @enum {integer} */
+            schemaVersion: 2;
+            exportedAt: components["schemas"]["Millis"];
+            session: components["schemas"]["Session"];
+            messages: components["schemas"]["Message"][];
+            scratchlist: components["schemas"]["ScratchlistEntry"][];
+        };
+        ExportWarning: {
+            /** @enum {string} */
+            type: "warning";
+            /** Format: int64 */
+            count: number;
+            /** Format: int64 */
+            limit: number;
+            /** Format: int64 */
+            estimatedBytes: number;
+        };
+        ExportTooLarge: {
+            /** @enum {string} */
+            type: "too-large";
+            error: string;
+            /** @enum {string} */
+            code: "session_export_too_large";
+            /** Format: int64 */
+            count: number;
+            /** Format: int64 */
+            estimatedBytes: number;
+            /** Format: int64 */
+            maxBytes: number;
+        };
+        UsageCounts: {
+            /** @description The day, the agent or the model; absent in totals. */
+            key?: string;
+            /** Format: int64 */
+            inputTokens: number;
+            /** Format: int64 */
+            outputTokens: number;
+            /** Format: int64 */
+            cacheReadTokens: number;
+            /** Format: int64 */
+            cacheCreationTokens: number;
+            /** Format: int64 */
+            totalTokens: number;
+            /** Format: int64 */
+            uncachedTokens: number;
+            /** Format: int64 */
+            requests: number;
+            /**
+             * Format: int64
+             * @description In totals only.
+             */
+            sessions?: number;
+        };
+        UsageSummary: {
+            range: {
+                from: components["schemas"]["NullableMillis"];
+                to: components["schemas"]["Millis"];
+            };
+            totals: components["schemas"]["UsageCounts"];
+            daily: components["schemas"]["UsageCounts"][];
+            byAgent: components["schemas"]["UsageCounts"][];
+            byModel: components["schemas"]["UsageCounts"][];
+            updatedAt: components["schemas"]["Millis"];
+        };
+        SteerResult: {
+            /** @enum {string} */
+            status: "steered" | "invoked" | "failed";
+            localId?: string | null;
+            message?: components["schemas"]["Message"];
+            error?: string;
+        };
+        RetryResult: {
+            /** @enum {string} */
+            status: "retried" | "already-queued" | "retry-unavailable" | "invoked" | "not-found";
+            localId?: string | null;
+            message?: components["schemas"]["Message"];
+        };
         QueuedState: {
             queuedLocalIds: string[];
             indeterminateLocalIds: string[];
@@ -1463,6 +6639,48 @@ export interface components {
             metadata: unknown;
             runnerState?: unknown;
         };
+        ResumeTarget: {
+            sessionId: string;
+            flavor: string;
+            directory: string;
+            machineId?: string;
+            host?: string;
+            active: boolean;
+            thinking: boolean;
+            controlledByUser: boolean;
+            /** @description The agent's own id of the conversation. */
+            agentSessionId: string;
+            model: string | null;
+            effort: string | null;
+            modelReasoningEffort: string | null;
+            serviceTier?: string;
+            permissionMode?: components["schemas"]["PermissionMode"];
+            collaborationMode?: string;
+            copilotAgentMode?: string;
+        };
+        ResumableSession: {
+            sessionId: string;
+            flavor: string;
+            directory: string;
+            machineId?: string;
+            host?: string;
+            active: boolean;
+            thinking: boolean;
+            controlledByUser: boolean;
+            /** @description The agent's own id of the conversation. */
+            agentSessionId: string;
+            model: string | null;
+            effort: string | null;
+            modelReasoningEffort: string | null;
+            serviceTier?: string;
+            permissionMode?: components["schemas"]["PermissionMode"];
+            collaborationMode?: string;
+            copilotAgentMode?: string;
+            updatedAt: components["schemas"]["Millis"];
+            name?: string;
+            summary?: string;
+            firstUserMessage?: string;
+        };
         CLISession: {
             session: components["schemas"]["Session"];
             sessionSummaryContract: boolean;
@@ -1498,6 +6716,162 @@ export interface components {
                 memoryPercent?: number;
                 uptimeSeconds?: number;
             } | null;
+        };
+        CallFailed: {
+            /** @enum {boolean} */
+            success: false;
+            error: string;
+            code?: string;
+        };
+        Command: {
+            success: boolean;
+            stdout?: string;
+            stderr?: string;
+            exitCode?: number | null;
+            /** @description The output went on. */
+            truncated?: boolean;
+            error?: string;
+            code?: string;
+        };
+        FileContent: {
+            success: boolean;
+            /** @description Base64. */
+            content?: string;
+            size?: number;
+            modified?: number;
+            error?: string;
+            code?: string;
+        };
+        FileSearch: {
+            success: boolean;
+            files?: {
+                fileName: string;
+                /** @description The directory; empty at the root. */
+                filePath: string;
+                fullPath: string;
+                /** @enum {string} */
+                fileType: "file";
+                /** Format: int64 */
+                size?: number;
+                /** Format: int64 */
+                modified?: number;
+            }[];
+            error?: string;
+            code?: string;
+        };
+        SlashCommands: {
+            success: boolean;
+            commands?: {
+                name: string;
+                description?: string;
+                /** @enum {string} */
+                source: "builtin" | "user" | "plugin" | "project";
+                content?: string;
+                pluginName?: string;
+            }[];
+            error?: string;
+            code?: string;
+        };
+        Skills: {
+            success: boolean;
+            skills?: {
+                name: string;
+                description?: string;
+            }[];
+            error?: string;
+            code?: string;
+        };
+        EffortOptions: {
+            success: boolean;
+            options?: {
+                value: string;
+                name?: string;
+                isDefault?: boolean;
+            }[];
+            currentValue?: string | null;
+            error?: string;
+        };
+        ScratchlistEntry: {
+            entryId: string;
+            text: string;
+            createdAt: components["schemas"]["Millis"];
+            updatedAt: components["schemas"]["Millis"];
+            attachments: components["schemas"]["Attachment"][];
+        };
+        HubSettings: {
+            sessionSummaryContract: boolean;
+            sessionSummaryInChat: boolean;
+        };
+        ImportRefused: {
+            /** @enum {boolean} */
+            success: false;
+            error: string;
+            code?: string;
+            sessions?: unknown[];
+            cwd?: string;
+        };
+        Models: {
+            success: boolean;
+            models?: {
+                id: string;
+                displayName?: string;
+                isDefault?: boolean;
+            }[];
+            availableModels?: {
+                modelId: string;
+                name?: string | null;
+            }[];
+            currentModelId?: string | null;
+            error?: string;
+        };
+        DirectoryListing: {
+            success: boolean;
+            entries?: {
+                name: string;
+                /** @enum {string} */
+                type: "file" | "directory" | "other";
+                size?: number;
+                modified?: number;
+                isGitRepo?: boolean;
+            }[];
+            error?: string;
+            code?: string;
+        };
+        Spawn: {
+            directory: string;
+            /**
+             * @default claude
+             * @enum {string}
+             */
+            agent: "claude" | "codex" | "gemini" | "kimi" | "copilot" | "grok" | "opencode" | "agy" | "cursor" | "pi" | "dsh";
+            model?: string;
+            effort?: string;
+            modelReasoningEffort?: string;
+            yolo?: boolean;
+            permissionMode?: components["schemas"]["PermissionMode"];
+            /** @enum {string} */
+            sessionType?: "simple" | "worktree";
+            worktreeName?: string;
+            /** @enum {string} */
+            serviceTier?: "fast" | "standard";
+            /** @enum {string} */
+            collaborationMode?: "default" | "plan";
+            /** @enum {string} */
+            copilotAgentMode?: "interactive" | "plan" | "autopilot" | "fleet";
+            /** @enum {string} */
+            startingMode?: "remote" | "pty";
+        };
+        SpawnAnswer: {
+            /** @enum {string} */
+            type: "success" | "error";
+            sessionId?: string;
+            /** @description Why not, for a person. */
+            message?: string;
+            /**
+             * @description Of an error.
+             * @enum {string}
+             */
+            code?: "spawn_failed" | "rpc_target_missing" | "rpc_timeout" | "rpc_failed";
         };
     };
     responses: {
@@ -1571,6 +6945,57 @@ export interface components {
                  *       "code": "session_inactive"
                  *     }
                  */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description There is nothing to go on with. */
+        ResumeUnavailable: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The runner could not start the process, or it did not connect in time. */
+        ResumeFailed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": "Directory is outside this machine's workspace roots",
+                 *       "code": "resume_failed"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The session's machine is not there, or the hub is starting or stopping. */
+        NoMachine: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The body is not what the route takes, or this kind of agent has no such setting. */
+        NotConfigurable: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The session's process is not there, its terminal is in control, or the agent refuses the change. */
+        ConfigRefused: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
                 "application/json": components["schemas"]["Error"];
             };
         };
@@ -1650,9 +7075,83 @@ export interface components {
                 "application/json": components["schemas"]["FileResult"];
             };
         };
+        /** @description What the agent offers; its own keys beside these are passed on. */
+        Models: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Models"];
+            };
+        };
+        /** @description What the command printed, or why it failed. */
+        Command: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": components["schemas"]["Command"];
+            };
+        };
+        /** @description The body is not a note, or its attachments cannot be taken. */
+        InvalidNote: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                "application/json": {
+                    error: string;
+                    /** @enum {string} */
+                    code?: "scratchlist_entry_empty" | "scratchlist_attachment_invalid" | "scratchlist_attachments_per_entry" | "scratchlist_attachment_too_large" | "scratchlist_attachment_mime" | "scratchlist_attachments_entry_bytes";
+                    issues?: {
+                        code: string;
+                        path: string[];
+                        message: string;
+                    }[];
+                };
+            };
+        };
+        /** @description The file was not kept. A body over 68 MiB is refused without an answer body. */
+        NoteUploadFailed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "success": false,
+                 *       "error": "The file is too large",
+                 *       "code": "scratchlist_attachment_too_large"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CallFailed"] & {
+                    /** @enum {string} */
+                    code?: "invalid_body" | "scratchlist_attachment_invalid" | "scratchlist_attachment_too_large" | "scratchlist_attachment_mime" | "scratchlist_attachments_session_bytes";
+                };
+            };
+        };
+        /** @description There is nobody who knows, or the question is wrong. */
+        ModelsFailed: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "success": false,
+                 *       "error": "RPC handler not registered: m1:listCodexModels",
+                 *       "code": "rpc_target_missing"
+                 *     }
+                 */
+                "application/json": components["schemas"]["CallFailed"];
+            };
+        };
     };
     parameters: {
         SessionID: string;
+        MachineID: string;
+        /** @description The message's id or its localId. */
+        MessageID: string;
         /** @description The id of a request in the session's `agentState.requests`. */
         RequestID: string;
     };

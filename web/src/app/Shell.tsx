@@ -45,6 +45,15 @@ export function Shell() {
     return () => document.removeEventListener('visibilitychange', see)
   }, [shown, marks])
 
+  // A notification was tapped: the worker asks the open window to go there.
+  useEffect(() => {
+    const onMessage = (e: MessageEvent<{ type?: string; path?: string } | null>) => {
+      if (e.data?.type === 'open' && e.data.path) void navigate({ href: e.data.path })
+    }
+    navigator.serviceWorker?.addEventListener('message', onMessage)
+    return () => navigator.serviceWorker?.removeEventListener('message', onMessage)
+  }, [navigate])
+
   useEffect(() => {
     const onKey = (e: KeyboardEvent) => {
       if ((e.metaKey || e.ctrlKey) && e.key.toLowerCase() === 'k') {

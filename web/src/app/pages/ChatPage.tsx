@@ -97,7 +97,7 @@ function Chat({ session }: { session: Session }) {
       cwd,
       open,
       openFile,
-      reasoningOpen: false,
+      reasoningOpen: localStorage.getItem('hapi-reasoning-collapsed') === 'false',
       links: {
         inside(href) {
           const other = /^(?:https?:\/\/[^/]+)?\/sessions\/([\w-]{8,})$/.exec(href)?.[1]
