@@ -7,7 +7,7 @@ LINT    := go tool -modfile=tools/go.mod golangci-lint
 
 WEB     := internal/hub/webui/dist/index.html
 
-.PHONY: run build web-test test e2e bench lint fmt fuzz cross
+.PHONY: run build web-test web-e2e screenshots test e2e bench lint fmt fuzz cross
 
 run: build ## build and start the hub and a runner; it prints what to do next
 	./bin/hapi up
@@ -33,7 +33,13 @@ e2e/node_modules: e2e/package-lock.json
 	cd e2e && npm ci --no-audit --no-fund
 	touch $@
 
-e2e: e2e/node_modules ## journeys with the real agents against model doubles
+web-e2e: build ## what a person does, in Chromium against a real hub
+	cd web && npm run --silent journeys
+
+screenshots: build ## every screen as pictures in web/screenshots
+	cd web && npm run --silent screenshots
+
+e2e: e2e/node_modules web-e2e ## journeys with the real agents against model doubles
 	go test -tags e2e -count=1 -timeout 15m ./e2e/...
 
 bench: build ## the load generator, as a table and as bench.json

@@ -59,6 +59,7 @@ func TestPermissionAnswersReachTheProcess(t *testing.T) {
 		"with answers":             {"/approve", `{"answers":{"0":["A"]}}`, 200, &wire.PermissionAnswer{ID: "r1", Approved: true, Answers: json.RawMessage(`{"0":["A"]}`)}},
 		"denied":                   {"/deny", nil, 200, &wire.PermissionAnswer{ID: "r1"}},
 		"denied for good":          {"/deny", `{"decision":"abort"}`, 200, &wire.PermissionAnswer{ID: "r1", Decision: "abort"}},
+		"denied with the reason":   {"/deny", `{"reason":"not on Fridays"}`, 200, &wire.PermissionAnswer{ID: "r1", Reason: "not on Fridays"}},
 		"a body that is broken":    {"/approve", `{"mode":`, 400, nil},
 		"a body that is no object": {"/approve", `"yes"`, 400, nil},
 		"an unknown mode":          {"/approve", `{"mode":"all"}`, 400, nil},

@@ -37,7 +37,7 @@ interface Screen {
   ready: string
   looks?: string[]
   language?: 'zh-CN'
-  then?(page: Page): Promise<unknown>
+  act?(page: Page): Promise<unknown>
 }
 
 const screens: Screen[] = [
@@ -55,7 +55,7 @@ const screens: Screen[] = [
   { name: 'devices', path: () => '/settings/devices', ready: 'text=Sign out' },
   { name: 'usage', path: () => '/settings/usage', ready: 'text=By model' },
   { name: 'share', path: () => '/share#text=Look%20at%20this&url=https%3A%2F%2Fexample.org', ready: 'text=Share with an agent' },
-  { name: 'palette', path: () => '/sessions', ready: 'text=Needs you', then: (page) => page.keyboard.press('Control+k').then(() => page.locator('[role=option]').first().waitFor()) },
+  { name: 'palette', path: () => '/sessions', ready: 'text=Needs you', act: (page) => page.keyboard.press('Control+k').then(() => page.locator('[role=option]').first().waitFor()) },
   { name: 'chinese', path: () => `/sessions/${day.login.id}`, ready: 'text=运行命令', looks: ['phone-light', 'desk-dark'], language: 'zh-CN' },
 ]
 
@@ -72,12 +72,12 @@ test('sign-in', async () => {
   }
 })
 
-test.each(screens.filter((s) => !only || only.includes(s.name)))('$name', async ({ name, path, ready, looks: wanted, language, then }) => {
+test.each(screens.filter((s) => !only || only.includes(s.name)))('$name', async ({ name, path, ready, looks: wanted, language, act }) => {
   for (const [look, how] of looks) {
     if ((wanted && !wanted.includes(look)) || (onlyLooks && !onlyLooks.includes(look))) continue
     const { page, context, problems } = await visit(browser, hub, path(), { ...how, ...(language ? { language } : {}) })
     await page.locator(ready).first().waitFor({ timeout: 20_000 })
-    await then?.(page)
+    await act?.(page)
     await page.waitForTimeout(400) // pictures are taken after the last 200 ms animation
     await page.screenshot({ path: `${out}/${name}-${look}.png` })
     await context.close()

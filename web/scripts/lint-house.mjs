@@ -71,7 +71,7 @@ for (const path of files(src)) {
   importsOf(path, text)
   if (!path.includes('/i18n/')) {
     if (path.endsWith('.tsx') && /#[0-9a-fA-F]{3,8}\b(?!['"]?\s*:)|\b(?:rgb|hsl|oklch)\(/.test(text.replaceAll(/\.#\w+|'#\w+[^0-9a-fA-F']/g, ''))) problems.push(`${relative(process.cwd(), path)}: a colour that is no token`)
-    for (const [, key] of text.matchAll(/['`\"]([a-zA-Z]+\.[a-zA-Z0-9.]+)['`\"]/g)) used.add(key)
+    for (const [, key] of text.matchAll(/['`"]([a-zA-Z]+\.[a-zA-Z0-9.]+)['`"]/g)) used.add(key)
     for (const [, stem] of text.matchAll(/`([a-zA-Z]+)\.\$\{/g)) for (const key of known) if (key.startsWith(`${stem}.`)) used.add(key)
   }
 }

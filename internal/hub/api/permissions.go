@@ -98,11 +98,14 @@ func decodeApproval(in *object, flavor wire.Flavor) (wire.PermissionAnswer, erro
 	return answer, nil
 }
 
-// decodeDenial hands on how strongly a person refuses. A decision that says
-// the opposite of the route is left out: the refusal stands.
+// decodeDenial hands on how strongly a person refuses, and why. A decision that
+// says the opposite of the route is left out: the refusal stands.
 func decodeDenial(in *object) (wire.PermissionAnswer, error) {
 	answer := wire.PermissionAnswer{Approved: false}
-	decision := in.text("decision")
+	decision, reason := in.text("decision"), in.text("reason")
+	if reason != nil {
+		answer.Reason = *reason
+	}
 	switch {
 	case in.err() != nil:
 		return wire.PermissionAnswer{}, wire.ErrInvalidBody

@@ -1607,6 +1607,8 @@ export interface paths {
                 content: {
                     "application/json": {
                         decision?: components["schemas"]["Decision"];
+                        /** @description Why not; the agent reads it. */
+                        reason?: string;
                     };
                 };
             };

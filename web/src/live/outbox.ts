@@ -7,6 +7,7 @@ import { api } from '@/api/hub'
 import { HubError, errorText, type Hub } from '@/api/client'
 import type { Attachment, HubEvent } from '@/api/types'
 import { remembered, type OutboxEntry } from './database'
+import { newId } from '@/model/id'
 
 export interface NewMessage {
   text: string
@@ -50,7 +51,7 @@ export class Outbox {
   }
 
   async add(sessionId: string, message: NewMessage): Promise<OutboxEntry> {
-    const entry: OutboxEntry = { localId: crypto.randomUUID(), hub: this.#hub.base, sessionId, ...message, createdAt: Date.now(), state: 'waiting', error: null, inactive: false }
+    const entry: OutboxEntry = { localId: newId(), hub: this.#hub.base, sessionId, ...message, createdAt: Date.now(), state: 'waiting', error: null, inactive: false }
     await this.#put(entry)
     this.flush()
     return entry
@@ -108,7 +109,9 @@ export class Outbox {
     this.#retry = null
     this.#running = true
     const work = () => this.#drain()
-    const locked = 'locks' in navigator ? navigator.locks.request('hapi-outbox', work) : work()
+    // Without TLS there are no locks; the ids make two tabs that send the same harmless.
+    const locks = navigator.locks as LockManager | undefined
+    const locked = locks ? locks.request('hapi-outbox', work) : work()
     void Promise.resolve(locked).finally(() => {
       this.#running = false
       if (this.#entries.some((e) => e.state === 'waiting')) this.#later()

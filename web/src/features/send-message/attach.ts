@@ -1,6 +1,7 @@
 import { api } from '@/api/hub'
 import type { Hub } from '@/api/client'
 import type { Attachment } from '@/api/types'
+import { newId } from '@/model/id'
 
 export const largest = 50 * 1024 * 1024
 const thumbnail = 240
@@ -11,7 +12,7 @@ export async function uploadFile(hub: Hub, sessionId: string, file: File): Promi
   const answer = await api.upload(hub, sessionId, { filename: file.name.slice(-255) || 'file', mimeType, content })
   if (!answer.success || !answer.path) throw new Error(answer.error ?? 'upload failed')
   const previewUrl = mimeType.startsWith('image/') ? await preview(file) : null
-  return { id: crypto.randomUUID(), filename: file.name, mimeType, size: file.size, path: answer.path, ...(previewUrl ? { previewUrl } : {}) }
+  return { id: newId(), filename: file.name, mimeType, size: file.size, path: answer.path, ...(previewUrl ? { previewUrl } : {}) }
 }
 
 export function base64(file: Blob): Promise<string> {

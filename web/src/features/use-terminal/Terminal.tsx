@@ -6,6 +6,7 @@ import { useEffect, useRef, useState } from 'react'
 import { io, type Socket } from 'socket.io-client'
 import { useT } from '@/i18n'
 import { useLive } from '@/live/hooks'
+import { newId } from '@/model/id'
 import { cx } from '@/ui/cx'
 import { Keys } from './Keys'
 import { withModifiers, type Modifiers } from './input'
@@ -44,7 +45,7 @@ export function Terminal({ sessionId, touch, onState }: Props) {
   const [modifiers, setModifiers] = useState<Modifiers>({ ctrl: false, alt: false })
   const held = useRef(modifiers)
   held.current = modifiers // oxlint-disable-line react/refs -- the key handler outlives the render
-  const id = useRef(`term-${sessionId}-${crypto.randomUUID().slice(0, 8)}`)
+  const id = useRef(`term-${sessionId}-${newId().slice(0, 8)}`)
 
   const write = useRef((data: string) => {
     socket.current?.emit('terminal:write', { terminalId: id.current, data: withModifiers(data, held.current) })
