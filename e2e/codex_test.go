@@ -466,3 +466,30 @@ func TestCodexThatCannotBeResumedIsNotReplaced(t *testing.T) {
 	w.send("Hello", "local-3")
 	w.waitSaid("A new one.")
 }
+
+func TestRunnerStartsCodexAndKnowsItsModels(t *testing.T) {
+	w := newWorld(t)
+	w.startRunner()
+	machine, _ := w.machine()
+	var models struct {
+		Success bool
+		Models  []struct {
+			ID        string
+			IsDefault bool `json:"isDefault"`
+		}
+	}
+	w.get("/api/machines/"+string(machine)+"/codex-models", &models)
+	if !models.Success || len(models.Models) == 0 {
+		t.Errorf("the machine's models are %+v", models)
+	}
+	w.model.Script(escalated("touch made.txt"), modeltest.Text("It is made."))
+	w.begin(map[string]any{"directory": w.project, "agent": "codex", "permissionMode": "safe-yolo"})
+	w.send("Make the file", "local-1")
+	w.waitSaid("It is made.")
+	if !w.exists("made.txt") {
+		t.Error("the file was not made")
+	}
+	if mode := w.detail().PermissionMode; mode != wire.ModeSafeYolo {
+		t.Errorf("the mode is %q", mode)
+	}
+}

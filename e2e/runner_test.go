@@ -20,9 +20,9 @@ import (
 	"hapi/internal/wire"
 )
 
-// runnerEnv is the environment of a runner that starts the real Claude.
+// runnerEnv is the environment of a runner that starts the real agents.
 func (w *world) runnerEnv() []string {
-	return w.env("HAPI_CLAUDE_PATH="+w.claude, "HAPI_RUNNER_HEARTBEAT_INTERVAL=1000")
+	return w.env("HAPI_CLAUDE_PATH="+w.claude, "HAPI_CODEX_APP_SERVER_BIN="+codexPath(w.t), "HAPI_RUNNER_HEARTBEAT_INTERVAL=1000")
 }
 
 // startRunner starts a runner and waits until the hub knows it.

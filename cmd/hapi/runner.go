@@ -16,8 +16,10 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hapi/internal/agent/codex"
 	"hapi/internal/control"
 	"hapi/internal/home"
+	"hapi/internal/hubclient"
 	"hapi/internal/runner"
 	"hapi/internal/wire"
 )
@@ -157,7 +159,15 @@ func runnerOptions(data *home.Home, c *home.Client, roots []string) (runner.Opti
 		Home: data, Client: c, Version: version, Machine: machineFacts(data, c, exe), Roots: roots, Executable: exe, Offered: isCommand,
 		Supervised:   os.Getenv("HAPI_RUNNER_SUPERVISED") == "1",
 		ReportWithin: millis("HAPI_RUNNER_WEBHOOK_TIMEOUT_MS"), Heartbeat: millis("HAPI_RUNNER_HEARTBEAT_INTERVAL"),
+		Methods: agentMethods(),
 	}, nil
+}
+
+// agentMethods tell what the agents of this machine offer, where there is no
+// session yet.
+func agentMethods() map[string]hubclient.Method {
+	models := &codex.Models{Path: os.Getenv("HAPI_CODEX_APP_SERVER_BIN")}
+	return map[string]hubclient.Method{wire.MethodListCodexModels: models.Call}
 }
 
 // millis is a time from the environment; 0 if there is none.

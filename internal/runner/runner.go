@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"sync"
@@ -54,6 +55,9 @@ type Options struct {
 	Heartbeat    time.Duration // how often the runner looks after itself (60 s)
 	// ReconnectMin and ReconnectMax replace the link's usual pauses.
 	ReconnectMin, ReconnectMax time.Duration
+	// Methods are further ones that the hub may call, by name: what is known of
+	// agents without a session.
+	Methods map[string]hubclient.Method
 }
 
 // Failures that end a runner.
@@ -236,7 +240,7 @@ func (r *Runner) serveHub(ctx context.Context) error {
 
 // methods are what the hub may ask of the machine.
 func (r *Runner) methods() map[string]hubclient.Method {
-	return map[string]hubclient.Method{
+	all := map[string]hubclient.Method{
 		wire.MethodSpawnSession:          r.spawn,
 		wire.MethodStopSession:           r.stopSession,
 		wire.MethodStopRunner:            r.stopRunner,
@@ -244,6 +248,8 @@ func (r *Runner) methods() map[string]hubclient.Method {
 		wire.MethodPathExists:            r.pathsExist,
 		wire.MethodCursorChatStoreStatus: r.cursorChatStore,
 	}
+	maps.Copy(all, r.o.Methods)
+	return all
 }
 
 // stopRunner is stop-runner: the answer leaves first.
