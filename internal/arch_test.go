@@ -37,6 +37,7 @@ var floors = map[string]int{
 	"internal/control":       2,
 	"internal/agent":         2,
 	"internal/agent/child":   2,
+	"internal/agent/hook":    2,
 	"internal/agent/claude":  3,
 	"internal/agent/acp":     3,
 	"internal/agent/demo":    3,

@@ -60,7 +60,7 @@ func parseClaude(args []string) (claudeOptions, error) {
 		case "--existing-session-id":
 			o.existing, err = value()
 		case "--hapi-starting-mode":
-			err = o.setBegin(value)
+			o.begin, err = sideOf(value)
 		case "-r", "--resume":
 			if o.resume, err = value(); err != nil { // claude lets its person choose
 				o.rest, err = append(o.rest, args[i]), nil
@@ -93,16 +93,17 @@ func (o *claudeOptions) setMode(value func() (string, error)) error {
 	return nil
 }
 
-func (o *claudeOptions) setBegin(value func() (string, error)) error {
+// sideOf is the side a session begins on.
+func sideOf(value func() (string, error)) (session.Side, error) {
 	mode, err := value()
 	if err != nil {
-		return err
+		return "", err
 	}
-	o.begin = session.Side(mode)
-	if o.begin != session.Local && o.begin != session.Remote {
-		return fmt.Errorf("Invalid --hapi-starting-mode value: %s (it is local or remote)", mode) //nolint:staticcheck // shown as it is
+	side := session.Side(mode)
+	if side != session.Local && side != session.Remote {
+		return "", fmt.Errorf("Invalid --hapi-starting-mode value: %s (it is local or remote)", mode) //nolint:staticcheck // shown as it is
 	}
-	return nil
+	return side, nil
 }
 
 // checkStartingMode is for agents that are driven without a terminal.

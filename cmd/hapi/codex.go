@@ -27,8 +27,12 @@ func newCodex() *cobra.Command {
 				fmt.Fprint(cmd.OutOrStdout(), codexUsage)
 				return nil
 			}
+			self, err := os.Executable()
+			if err != nil {
+				return fmt.Errorf("find hapi's own executable: %w", err)
+			}
 			return launch{
-				agent: codex.Agent{}, startedBy: o.startedBy, existing: o.existing,
+				agent: codex.New(self), begin: o.begin, startedBy: o.startedBy, existing: o.existing,
 				open: agent.Options{Path: os.Getenv("HAPI_CODEX_APP_SERVER_BIN"), Resume: o.resume, Args: o.rest, Config: o.config},
 			}.run(cmd)
 		},
@@ -40,7 +44,11 @@ const codexUsage = `Run Codex in this directory. What it does, and what it asks,
 Usage:
   hapi codex [resume ID] [options] [codex options]
 
+At a terminal Codex has it, and what is said there is on the hub too; a message
+from the hub takes over.
+
 Options:
+  --hapi-starting-mode MODE         local (the default at a terminal) or remote
   --permission-mode MODE            default, read-only, safe-yolo or yolo
   --yolo                            the same as --permission-mode yolo
   --model MODEL                     model to use
@@ -51,8 +59,9 @@ Options:
   -h, --help                        this text
   -v, --version                     the version
 
-Of codex's own options, --sandbox, --ask-for-approval and --full-auto count in
-the default permission mode. The hub and the access token come from HAPI_API_URL
+Every other option is passed on to codex at its terminal. Without one, only
+--sandbox, --ask-for-approval and --full-auto count, in the default permission
+mode. The hub and the access token come from HAPI_API_URL
 and CLI_API_TOKEN, or from settings.json in the data directory.
 `
 
@@ -62,6 +71,7 @@ type codexOptions struct {
 	config    agent.Config
 	startedBy string
 	existing  string
+	begin     session.Side // empty: as the terminal allows
 	resume    string
 	rest      []string // for codex
 }
@@ -122,7 +132,7 @@ func parseCodex(args []string) (codexOptions, error) {
 		case "--existing-session-id":
 			o.existing, err = value()
 		case "--hapi-starting-mode":
-			err = checkStartingMode(value)
+			o.begin, err = sideOf(value)
 		default:
 			o.rest = append(o.rest, args[i])
 		}

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"hapi/internal/agent/claude"
+	"hapi/internal/agent/hook"
 )
 
 // forwardWithin is how long an agent may wait for a hook of ours.
@@ -32,7 +32,7 @@ func newHookForwarder() *cobra.Command {
 				return fmt.Errorf("[hook-forwarder] read the event: %w", err)
 			}
 			if fromEnv {
-				port, token = os.Getenv(claude.HookPortVariable), os.Getenv(claude.HookTokenVariable)
+				port, token = os.Getenv(hook.PortVariable), os.Getenv(hook.TokenVariable)
 			}
 			if len(args) == 2 {
 				port, token = args[0], args[1]
@@ -51,19 +51,19 @@ func newHookForwarder() *cobra.Command {
 	flags.StringVarP(&token, "token", "t", "", "its token")
 	flags.StringVar(&flavor, "flavor", "claude", "the agent")
 	flags.StringVar(&event, "event", "", "the event, for agents that do not say it")
-	flags.BoolVar(&fromEnv, "from-env", false, "take port and token from "+claude.HookPortVariable+" and "+claude.HookTokenVariable)
+	flags.BoolVar(&fromEnv, "from-env", false, "take port and token from "+hook.PortVariable+" and "+hook.TokenVariable)
 	return cmd
 }
 
 func forward(ctx context.Context, port, token string, payload []byte) error {
 	ctx, cancel := context.WithTimeout(ctx, forwardWithin)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:"+port+claude.HookPath, bytes.NewReader(payload))
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://127.0.0.1:"+port+hook.Path, bytes.NewReader(payload))
 	if err != nil {
 		return err
 	}
 	req.Header.Set("Content-Type", "application/json")
-	req.Header.Set(claude.HookTokenHeader, token)
+	req.Header.Set(hook.TokenHeader, token)
 	res, err := http.DefaultClient.Do(req)
 	if err != nil {
 		return err

@@ -16,6 +16,7 @@ import (
 
 	"hapi/internal/agent"
 	"hapi/internal/agent/child"
+	"hapi/internal/agent/hook"
 	"hapi/internal/wire"
 )
 
@@ -37,11 +38,11 @@ func (a *Agent) Local(ctx context.Context, h agent.Host, o agent.Options) error 
 		model: o.Config.Model, calls: map[string]toolCall{}, asked: map[string]func(status, reason string){}, wake: make(chan struct{}, 1),
 	}
 	t.open(o.Resume)
-	hooks, err := serveHooks(ctx, t.hook)
+	hooks, err := hook.Serve(ctx, t.hook)
 	if err != nil {
 		return err
 	}
-	defer hooks.close()
+	defer hooks.Close()
 	args, files, err := t.arguments(o)
 	for _, file := range files {
 		defer os.Remove(file) //nolint:errcheck // it may have gone
@@ -57,12 +58,12 @@ func (a *Agent) Local(ctx context.Context, h agent.Host, o agent.Options) error 
 	}()
 	err = child.Foreground{
 		Path: path, Args: args, Dir: o.Dir, Terminal: o.Terminal,
-		Env: append(environment(o.Env), HookPortVariable+"="+hooks.port, HookTokenVariable+"="+hooks.token),
+		Env: append(environment(o.Env), hook.PortVariable+"="+hooks.Port, hook.TokenVariable+"="+hooks.Token),
 	}.Run(ctx)
 	stop()
 	<-followed
 	child.SweepMarked(lookup(o.Env, child.Mark))
-	hooks.close() // what is told later is told to nobody
+	hooks.Close() // what is told later is told to nobody
 	t.finish()
 	var exit *child.Exit
 	if errors.As(err, &exit) {
@@ -98,11 +99,11 @@ type terminal struct {
 	effort string              // likewise
 	model  string
 
-	reading sync.Mutex // what follows is guarded by it
-	typed   *hookEvent // the last prompt, until the transcript has it
+	reading sync.Mutex  // what follows is guarded by it
+	typed   *hook.Event // the last prompt, until the transcript has it
 	calls   map[string]toolCall
 	order   []string // ids of the calls without a result, the oldest first
-	waiting []hookEvent
+	waiting []hook.Event
 	asked   map[string]func(status, reason string)
 }
 
@@ -171,7 +172,7 @@ func (t *terminal) launchMode() wire.PermissionMode {
 }
 
 // hook takes an event of Claude's.
-func (t *terminal) hook(e hookEvent) {
+func (t *terminal) hook(e hook.Event) {
 	t.follows(e)
 	t.adopt(e)
 	switch e.Name {
@@ -195,7 +196,7 @@ func (t *terminal) hook(e hookEvent) {
 }
 
 // follows takes over which conversation Claude is in.
-func (t *terminal) follows(e hookEvent) {
+func (t *terminal) follows(e hook.Event) {
 	t.mu.Lock()
 	fresh := e.SessionID != t.native
 	if fresh {
@@ -215,7 +216,7 @@ func (t *terminal) follows(e hookEvent) {
 
 // adopt takes over what the person changed at the terminal. What Claude says
 // that it did not say before was changed there; what it repeats was not.
-func (t *terminal) adopt(e hookEvent) {
+func (t *terminal) adopt(e hook.Event) {
 	mode := wire.PermissionMode(e.Mode)
 	if mode == "manual" {
 		mode = wire.ModeDefault
@@ -382,7 +383,7 @@ func (t *terminal) settle(id, status, reason string) {
 // showWaiting shows the requests that Claude asks its person about. Their hook
 // does not say which call they are for; the transcript does, a little later.
 func (t *terminal) showWaiting() {
-	t.waiting = slices.DeleteFunc(t.waiting, func(e hookEvent) bool {
+	t.waiting = slices.DeleteFunc(t.waiting, func(e hook.Event) bool {
 		for _, id := range slices.Backward(t.order) {
 			c := t.calls[id]
 			if t.asked[id] == nil && c.tool == e.Tool && sameJSON(c.input, e.Input) {

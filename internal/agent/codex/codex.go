@@ -1,5 +1,6 @@
-// Package codex drives OpenAI's Codex without a terminal, by the JSON-RPC of its
-// app-server: one process for a conversation, whose thread outlives it.
+// Package codex drives OpenAI's Codex. Without a terminal it is one process for
+// a conversation, the app-server, which speaks JSON-RPC; the thread outlives it.
+// At a terminal it is itself; what is said there is read from its rollout.
 package codex
 
 import (
@@ -17,16 +18,18 @@ import (
 )
 
 // Agent is Codex.
-type Agent struct{}
+type Agent struct {
+	self string // hapi's own executable, for the hooks
+}
+
+// New makes an Agent. self is hapi's own executable, which Codex calls.
+func New(self string) *Agent { return &Agent{self: self} }
 
 // Flavor implements agent.Agent.
-func (Agent) Flavor() wire.Flavor { return wire.FlavorCodex }
-
-// Local implements agent.Agent. Codex is driven without its own interface.
-func (Agent) Local(context.Context, agent.Host, agent.Options) error { return agent.ErrNoTerminal }
+func (*Agent) Flavor() wire.Flavor { return wire.FlavorCodex }
 
 // Open implements agent.Agent. The process starts with the first prompt.
-func (Agent) Open(ctx context.Context, h agent.Host, o agent.Options) (agent.Conversation, error) {
+func (*Agent) Open(ctx context.Context, h agent.Host, o agent.Options) (agent.Conversation, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}

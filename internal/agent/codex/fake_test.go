@@ -142,6 +142,7 @@ type testHost struct {
 	ids     []string
 	config  agent.Config
 	titles  []string
+	working []bool
 	changed chan struct{}
 }
 
@@ -177,6 +178,11 @@ func (h *testHost) Ask(ctx context.Context, r agent.PermissionRequest) (agent.De
 func (h *testHost) Decided(_ agent.PermissionRequest, d agent.Decision) {
 	h.note(func() { h.decided = append(h.decided, d) })
 }
+func (h *testHost) Observed(agent.PermissionRequest) func(string, string) {
+	return func(string, string) {}
+}
+func (h *testHost) Suggested(title string)           { h.note(func() { h.titles = append(h.titles, title) }) }
+func (h *testHost) Working(yes bool)                 { h.note(func() { h.working = append(h.working, yes) }) }
 func (h *testHost) Resumable(id string)              { h.note(func() { h.ids = append(h.ids, id) }) }
 func (h *testHost) Catalog(agent.Catalog)            {}
 func (h *testHost) ModeChanged(wire.PermissionMode)  {}
@@ -233,7 +239,7 @@ func open(t *testing.T, name string, o agent.Options) (*conversation, *testHost)
 	}
 	h := &testHost{t: t, changed: make(chan struct{})}
 	o.Dir, o.Path, o.Env = t.TempDir(), exe, append(os.Environ(), fakeVar+"="+name)
-	c, err := Agent{}.Open(t.Context(), h, o)
+	c, err := New("").Open(t.Context(), h, o)
 	if err != nil {
 		t.Fatal(err)
 	}

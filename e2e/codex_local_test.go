@@ -1,0 +1,118 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+	"syscall"
+	"testing"
+
+	"hapi/internal/modeltest"
+)
+
+// startCodexAt starts Codex in a terminal and waits until it takes what is typed.
+func (w *world) startCodexAt(v *terminal, args ...string) {
+	w.t.Helper()
+	w.start(v, w.env("HAPI_CODEX_APP_SERVER_BIN="+codexPath(w.t), "TERM=xterm-256color"), append([]string{"codex"}, args...)...)
+	v.codexReady(w)
+}
+
+// codexReady waits for Codex's prompt. It asks once whether it may work in a
+// directory that it does not know.
+func (v *terminal) codexReady(w *world) {
+	v.t.Helper()
+	trusted := false
+	w.wait("Codex's prompt", func() bool {
+		if !trusted && v.sees("Do you trust") {
+			trusted = true
+			v.typing("\r")
+		}
+		return v.sees("for shortcuts") && !v.sees("Do you trust")
+	})
+}
+
+func (w *world) nativeCodex() string {
+	w.t.Helper()
+	var m struct {
+		Native string `json:"codexSessionId"`
+	}
+	if err := json.Unmarshal(w.detail().Metadata, &m); err != nil {
+		w.t.Fatal(err)
+	}
+	return m.Native
+}
+
+func TestWhatIsSaidToCodexAtTheTerminalIsOnTheHub(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(
+		modeltest.Text("Hello at the desk.").Thinking("**Greeting**\n\nSomebody is early."),
+		shell("echo from-the-shell"), modeltest.Text("It was said."),
+	)
+	v := newTerminal(t)
+	w.startCodexAt(v, "--yolo")
+	w.side(true)
+	v.enter(w, "Good morning")
+	v.shows(w, "Hello at the desk.")
+	w.waitSaid("Hello at the desk.")
+	w.waitSaid(`"ready"`)
+	v.enter(w, "Say it in the shell")
+	w.waitSaid("It was said.")
+	w.waitIdle()
+	w.once("Good morning", `"message":"Hello at the desk."`, "Say it in the shell", `"message":"It was said."`, `"name":"CodexReasoning"`, `"name":"exec_command"`)
+	if !strings.Contains(w.conversation(), "from-the-shell") {
+		t.Errorf("the command's output is not there:\n%s", w.conversation())
+	}
+	if w.nativeCodex() == "" {
+		t.Error("the conversation has no native id")
+	}
+}
+
+func TestMessageTakesCodexOverAndAnotherTerminalGoesOn(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.Text("I heard it at the desk."), modeltest.Text("I heard it from afar."), modeltest.Text("And at the desk again."))
+	v := newTerminal(t)
+	w.startCodexAt(v)
+	v.enter(w, "The word is plover")
+	w.waitSaid("I heard it at the desk.")
+	native := w.nativeCodex()
+	w.waitIdle()
+	w.send("What is the word?", "local-1")
+	w.waitSaid("I heard it from afar.")
+	w.side(false)
+	w.waitIdle()
+	if got := w.model.Requests()[1].All(); !strings.Contains(got, "plover") {
+		t.Errorf("the conversation was lost: %q", got)
+	}
+	_ = w.session.cmd.Process.Signal(syscall.SIGTERM)
+	<-w.session.done
+	w.wait("the end of the session", func() bool { return !w.detail().Active })
+	v = newTerminal(t)
+	w.startCodexAt(v, "--existing-session-id", string(w.id))
+	w.side(true)
+	v.shows(w, "I heard it from afar.")
+	v.enter(w, "Once more")
+	w.waitSaid("And at the desk again.")
+	if got := w.model.Requests()[2].All(); !strings.Contains(got, "I heard it from afar.") {
+		t.Errorf("the conversation was lost: %q", got)
+	}
+	if now := w.nativeCodex(); now != native {
+		t.Errorf("the conversation was %s and is %s", native, now)
+	}
+	w.once("The word is plover", `"message":"I heard it at the desk."`, "What is the word?", `"message":"I heard it from afar."`, "Once more", `"message":"And at the desk again."`)
+}
+
+func TestLeavingCodexEndsTheSession(t *testing.T) {
+	w := newWorld(t)
+	v := newTerminal(t)
+	w.startCodexAt(v)
+	processes := w.family()
+	v.enter(w, "/quit")
+	<-w.session.done
+	w.waitGone(processes)
+	w.wait("the end of the session", func() bool { return !w.detail().Active })
+	if status, _ := w.call(http.MethodPost, w.path("/messages"), map[string]string{"text": "x"}); status != http.StatusConflict {
+		t.Errorf("a message got %d, want 409", status)
+	}
+}

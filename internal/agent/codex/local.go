@@ -1,0 +1,260 @@
+package codex
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"strings"
+	"sync"
+	"time"
+
+	"hapi/internal/agent"
+	"hapi/internal/agent/child"
+	"hapi/internal/agent/hook"
+	"hapi/internal/wire"
+)
+
+// scanEvery is the pace at which the rollout is looked at. Hooks make it be
+// looked at once more.
+const scanEvery = 500 * time.Millisecond
+
+// oldestLocal is the first Codex that takes hooks on its command line.
+var oldestLocal = version{0, 145, 0}
+
+// Local implements agent.Agent.
+func (a *Agent) Local(ctx context.Context, h agent.Host, o agent.Options) error {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	path, err := find(ctx, o.Path)
+	if err != nil {
+		return notInstalled()
+	}
+	if v := versionOf(ctx, path); v.before(oldestLocal) {
+		return &agent.Failure{Kind: agent.BadArguments, Text: fmt.Sprintf("Codex at the terminal is followed by its hooks, which need version %d.%d.%d or newer: update it (npm install -g @openai/codex).", oldestLocal[0], oldestLocal[1], oldestLocal[2])}
+	}
+	t := &terminal{host: h, log: o.Logger, thread: o.Resume, wake: make(chan struct{}, 1)}
+	t.rollout = newRollout(h, o.Config)
+	if o.Resume != "" { // what it says already is known to the hub
+		if path := rolloutOf(o.Env, o.Resume); path != "" {
+			t.rollout.skip(path)
+		}
+	}
+	hooks, err := hook.Serve(ctx, t.hook)
+	if err != nil {
+		return err
+	}
+	defer hooks.Close()
+	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	followed := make(chan struct{})
+	go func() {
+		defer close(followed)
+		t.follow(following)
+	}()
+	env := o.Env
+	if env == nil {
+		env = os.Environ()
+	}
+	err = child.Foreground{
+		Path: path, Args: localArguments(a.self, o), Dir: o.Dir, Terminal: o.Terminal,
+		Env: append(env[:len(env):len(env)], hook.PortVariable+"="+hooks.Port, hook.TokenVariable+"="+hooks.Token),
+	}.Run(ctx)
+	stop()
+	<-followed
+	hooks.Close() // what is told later is told to nobody
+	t.finish()
+	var exit *child.Exit
+	switch {
+	case errors.As(err, &exit) && (exit.Signal == "SIGHUP" || exit.Code == 129): // its terminal has gone
+		return nil
+	case errors.As(err, &exit):
+		return &agent.Failure{Kind: agent.Crashed, Text: exit.Error()}
+	case err != nil && ctx.Err() == nil:
+		return &agent.Failure{Kind: agent.Crashed, Text: fmt.Sprintf("Codex could not be started: %v", err)}
+	}
+	return err
+}
+
+// observed are the events that Codex tells us of. None of our hooks decides
+// anything: they print nothing, and Codex asks its person as always.
+var observed = []struct{ name, event string }{
+	{"SessionStart", "session_start"}, {"UserPromptSubmit", "user_prompt_submit"}, {"Stop", "stop"},
+}
+
+// localArguments are Codex's at the terminal: the person's, what was chosen
+// since, and our hooks.
+func localArguments(self string, o agent.Options) []string {
+	var args []string
+	if o.Resume != "" {
+		args = append(args, "resume", o.Resume)
+	}
+	if o.Config.Effort != "" {
+		args = append(args, "-c", "model_reasoning_effort="+toml(o.Config.Effort))
+	}
+	command := hook.Quote(self) + " hook-forwarder --flavor codex --from-env"
+	for _, o := range observed {
+		args = append(args, "-c", fmt.Sprintf("hooks.%s=[{ hooks = [{ type = \"command\", command = %s }] }]", o.name, toml(command)))
+	}
+	args = append(args, "-c", "hooks.state="+trust(command))
+	strip := map[string]bool{"--model": true, "-m": true} // with whether a value follows
+	if mode := o.Config.PermissionMode; mode != "" && mode != wire.ModeDefault {
+		for name, value := range map[string]bool{"-s": true, "--sandbox": true, "-a": true, "--ask-for-approval": true, "--full-auto": false, "--yolo": false, "--dangerously-bypass-approvals-and-sandbox": false} {
+			strip[name] = value
+		}
+		approval, sandbox := "never", policyOf(mode, overrides{}).sandbox
+		if mode == wire.ModeSafeYolo {
+			approval = "on-request"
+		}
+		args = append(args, "--ask-for-approval", approval, "--sandbox", sandbox)
+	}
+	if o.Config.Model != "" {
+		args = append(args, "--model", o.Config.Model)
+	}
+	return append(args, without(o.Args, strip)...)
+}
+
+// without leaves out of a person's arguments those that are ours to set.
+func without(args []string, strip map[string]bool) []string {
+	var kept []string
+	for i := 0; i < len(args); i++ {
+		name, _, inOne := strings.Cut(args[i], "=")
+		takesValue, ours := strip[name]
+		if !ours {
+			kept = append(kept, args[i])
+			continue
+		}
+		if takesValue && !inOne {
+			i++
+		}
+	}
+	return kept
+}
+
+// toml is a text as a basic string of TOML, which escapes as JSON does.
+func toml(text string) string {
+	raw, err := json.Marshal(text)
+	if err != nil { // strings always marshal
+		panic(err)
+	}
+	return strings.NewReplacer(`\u003c`, "<", `\u003e`, ">", `\u0026`, "&").Replace(string(raw))
+}
+
+// trust makes Codex run our hooks unasked: it wants to know each by its hash.
+func trust(command string) string {
+	source := "/<session-flags>/config.toml"
+	if runtime.GOOS == "windows" {
+		source = `C:\<session-flags>\config.toml`
+	}
+	var entries []string
+	for _, o := range observed {
+		entries = append(entries, fmt.Sprintf("%s = { trusted_hash = %s }", toml(source+":"+o.event+":0:0"), toml("sha256:"+trustedHash(o.event, command))))
+	}
+	return "{ " + strings.Join(entries, ", ") + " }"
+}
+
+// trustedHash is Codex's own: of the hook as JSON without spaces, its keys sorted.
+func trustedHash(event, command string) string {
+	const form = `{"event_name":%s,"hooks":[{"async":false,"command":%s,"timeout":600,"type":"command"}]}`
+	sum := sha256.Sum256(fmt.Appendf(nil, form, toml(event), toml(command)))
+	return hex.EncodeToString(sum[:])
+}
+
+// terminal is Codex at the terminal, as it is seen from outside.
+type terminal struct {
+	host agent.Host
+	log  *slog.Logger
+	wake chan struct{} // look at the rollout now
+
+	mu      sync.Mutex // one looks at a time
+	thread  string     // the conversation's id; empty: not known yet
+	bound   bool       // a hook said which one it is
+	rollout *rollout
+	failed  bool // people know that the rollout cannot be read
+}
+
+// hook takes an event of Codex's.
+func (t *terminal) hook(e hook.Event) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e.Name == "SessionStart" {
+		t.follows(&e)
+	}
+	if !t.bound || e.SessionID != t.thread { // a sub-agent's
+		return
+	}
+	switch e.Name {
+	case "UserPromptSubmit":
+		t.host.Working(true)
+	case "Stop":
+		t.scan(false) // what was said comes before its end
+	}
+	select {
+	case t.wake <- struct{}{}:
+	default:
+	}
+}
+
+// follows takes over which conversation Codex is in. The first one counts; later
+// ones are sub-agents', unless the person began anew. The caller holds mu.
+func (t *terminal) follows(e *hook.Event) {
+	if t.bound && (e.SessionID == t.thread || e.Source != "clear") {
+		return
+	}
+	if t.bound {
+		t.scan(true)
+	}
+	fresh := e.SessionID != t.thread
+	t.thread, t.bound = e.SessionID, true
+	if e.Transcript != "" {
+		t.rollout.follow(e.Transcript)
+	}
+	if fresh {
+		t.host.Resumable(e.SessionID)
+	}
+}
+
+// follow reads the rollout until ctx ends.
+func (t *terminal) follow(ctx context.Context) {
+	tick := time.NewTicker(scanEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-t.wake:
+		case <-ctx.Done():
+			return
+		}
+		t.mu.Lock()
+		t.scan(false)
+		t.mu.Unlock()
+	}
+}
+
+// scan tells what was added to the rollout. The caller holds mu.
+func (t *terminal) scan(atEnd bool) {
+	err := t.rollout.read(atEnd)
+	if err == nil || t.failed {
+		return
+	}
+	t.failed = true
+	t.log.Warn("codex's rollout cannot be read", "err", err)
+	t.host.Emit(agent.Event(map[string]any{"type": "message", "message": fmt.Sprintf("What is said at the terminal cannot be shown here: %v. Codex keeps running.", err)}))
+}
+
+// finish reads what Codex wrote last. A conversation in which nothing was said
+// has no rollout, and cannot be resumed.
+func (t *terminal) finish() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.scan(true)
+	t.rollout.rows.close("Codex ended")
+	if t.bound && !t.rollout.exists() {
+		t.host.Resumable("")
+	}
+}

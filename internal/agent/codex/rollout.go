@@ -1,0 +1,407 @@
+package codex
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"hapi/internal/agent"
+)
+
+// rollout is the file in which Codex keeps a conversation, as far as it was
+// read, and what became of it (agents-codex contract §5).
+type rollout struct {
+	host agent.Host
+	rows *rows
+	path string
+	info fs.FileInfo // of the file that was read last
+	at   int64       // where the next line begins
+
+	model, effort string
+	texts         twins
+	held          *heldText
+	plan          string // proposed; shown at the end of its turn
+}
+
+func newRollout(h agent.Host, config agent.Config) *rollout {
+	return &rollout{host: h, rows: newRows(h.Emit), model: config.Model, effort: config.Effort}
+}
+
+// rolloutOf finds a conversation's rollout, or "".
+func rolloutOf(env []string, id string) string {
+	found, _ := filepath.Glob(filepath.Join(codexHome(env), "sessions", "*", "*", "*", "rollout-*-"+globQuote(id)+".jsonl")) // the pattern is well-formed
+	if len(found) == 0 {
+		return ""
+	}
+	return found[len(found)-1]
+}
+
+func globQuote(text string) string {
+	return strings.NewReplacer(`\`, `\\`, `*`, `\*`, `?`, `\?`, `[`, `\[`).Replace(text)
+}
+
+// codexHome is Codex's own directory.
+func codexHome(env []string) string {
+	dir := os.Getenv("CODEX_HOME")
+	for _, pair := range env {
+		if value, ok := strings.CutPrefix(pair, "CODEX_HOME="); ok {
+			dir = value
+		}
+	}
+	if dir == "" {
+		home, _ := os.UserHomeDir() // without one there is nothing to be found
+		dir = filepath.Join(home, ".codex")
+	}
+	return dir
+}
+
+// skip begins at the end of a file that is there.
+func (r *rollout) skip(path string) {
+	r.follow(path)
+	if info, err := os.Stat(path); err == nil {
+		r.info, r.at = info, info.Size()
+	}
+}
+
+// follow goes on with another file, from its beginning.
+func (r *rollout) follow(path string) {
+	if path != r.path {
+		r.path, r.info, r.at = path, nil, 0
+	}
+}
+
+func (r *rollout) exists() bool {
+	info, err := os.Stat(r.path)
+	return err == nil && info.Size() > 0
+}
+
+// read tells what was added. A last line without its end is left for the next
+// time, unless it is the last time.
+func (r *rollout) read(atEnd bool) error {
+	if r.path == "" {
+		return nil
+	}
+	f, err := os.Open(r.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // it is made at the first prompt
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close() //nolint:errcheck // it was read
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if r.info != nil && (!os.SameFile(r.info, info) || info.Size() < r.at) {
+		r.at = 0 // another file of this name
+	}
+	r.info = info
+	added := make([]byte, max(0, info.Size()-r.at))
+	n, err := f.ReadAt(added, r.at)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	for rest := added[:n]; len(rest) > 0; {
+		raw, next, whole := bytes.Cut(rest, []byte("\n"))
+		if !whole && !(atEnd && json.Valid(raw)) {
+			break
+		}
+		r.at += int64(len(rest) - len(next))
+		rest = next
+		r.line(raw)
+	}
+	return nil
+}
+
+// rolloutLine is a line of the file.
+type rolloutLine struct {
+	Timestamp time.Time       `json:"timestamp"`
+	Type      string          `json:"type"`
+	Payload   json.RawMessage `json:"payload"`
+}
+
+// payload is what a line says, as far as it is looked at.
+type payload struct {
+	Type     string          `json:"type"`
+	TurnID   string          `json:"turn_id"`
+	Message  string          `json:"message"`
+	Text     string          `json:"text"`
+	Content  json.RawMessage `json:"content"`
+	Item     json.RawMessage `json:"item"`
+	Info     json.RawMessage `json:"info"`
+	Model    string          `json:"model"`
+	Effort   string          `json:"effort"`
+	Role     string          `json:"role"`
+	Phase    string          `json:"phase"`
+	Name     string          `json:"name"`
+	CallID   string          `json:"call_id"`
+	Args     string          `json:"arguments"`
+	Input    json.RawMessage `json:"input"`
+	Output   json.RawMessage `json:"output"`
+	Action   json.RawMessage `json:"action"`
+	Status   string          `json:"status"`
+	Internal struct {
+		TurnID string `json:"turn_id"`
+	} `json:"internal_chat_message_metadata_passthrough"`
+}
+
+// text is what is said, under any of its keys.
+func (p *payload) text() string {
+	if t := first(p.Message, p.Text); t != "" {
+		return t
+	}
+	return contentText(p.Content)
+}
+
+// contentText joins the texts of a content: bare, or in parts.
+func contentText(raw json.RawMessage) string {
+	var bare string
+	if json.Unmarshal(raw, &bare) == nil {
+		return bare
+	}
+	var parts []struct {
+		Text string `json:"text"`
+	}
+	_ = json.Unmarshal(raw, &parts) // without texts there is none
+	var b strings.Builder
+	for _, part := range parts {
+		b.WriteString(part.Text)
+	}
+	return b.String()
+}
+
+func (r *rollout) line(raw []byte) {
+	var l rolloutLine
+	var p payload
+	if json.Unmarshal(raw, &l) != nil {
+		return
+	}
+	_ = json.Unmarshal(l.Payload, &p) // fields of another type stay empty
+	switch l.Type {
+	case "turn_context":
+		r.context(&p)
+	case "event_msg":
+		r.event(&p)
+	case "response_item":
+		r.response(&p)
+	case "compacted":
+		if r.held != nil && strings.HasSuffix(p.Message, r.held.text) {
+			r.held = nil
+		}
+	}
+}
+
+// context takes over what the person chose at the terminal.
+func (r *rollout) context(p *payload) {
+	model, effort := p.Model != "" && p.Model != r.model, p.Effort != "" && p.Effort != r.effort
+	if model {
+		r.model = p.Model
+	}
+	if effort {
+		r.effort = p.Effort
+	}
+	if model || effort {
+		r.host.Configured(func(c *agent.Config) { c.Model, c.Effort = r.model, r.effort })
+	}
+}
+
+func (r *rollout) event(p *payload) {
+	switch p.Type {
+	case "task_started":
+		r.host.Working(true)
+	case "task_complete":
+		r.turnEnded("")
+	case "turn_aborted":
+		r.turnEnded("Interrupted")
+	case "task_failed":
+		r.turnEnded("Failed")
+	case "user_message":
+		r.userSaid(p.TurnID, "event", p.text())
+	case "agent_message":
+		r.agentSaid(p.TurnID, "event", p.text())
+	case "agent_reasoning":
+		r.thought(p.TurnID, "event", p.text())
+	case "item_completed":
+		r.itemCompleted(p)
+	case "token_count":
+		if isSet(p.Info) {
+			r.rows.emit(data{"type": "token_count", "info": p.Info, "model": r.model, "hapiUsageScope": "managed", "usageSchema": "hapi.usage.v1", "inputTokenSemantics": "includes-cache"})
+		}
+	}
+}
+
+func (r *rollout) itemCompleted(p *payload) {
+	var i struct {
+		Type    string          `json:"type"`
+		Text    string          `json:"text"`
+		Content json.RawMessage `json:"content"`
+		Summary []string        `json:"summary_text"`
+	}
+	if json.Unmarshal(p.Item, &i) != nil {
+		return
+	}
+	switch text := first(i.Text, contentText(i.Content)); i.Type {
+	case "UserMessage":
+		r.userSaid(p.TurnID, "item", text)
+	case "AgentMessage":
+		r.agentSaid(p.TurnID, "item", text)
+	case "Reasoning":
+		r.thought(p.TurnID, "item", strings.Join(i.Summary, "\n\n"))
+	case "Plan":
+		r.plan = text
+	}
+}
+
+// turnEnded shows what was kept for the end of the turn.
+func (r *rollout) turnEnded(cutOff string) {
+	if cutOff == "" {
+		r.release()
+		if r.plan != "" {
+			r.rows.pair("codex-proposed-plan:"+newID(), "ExitPlanMode", data{"plan": r.plan}, nil, false)
+		}
+	}
+	r.held, r.plan = nil, ""
+	r.rows.close(cutOff)
+	r.texts = nil
+	r.host.Working(false)
+}
+
+// twins counts how often each source said a text in a turn. Codex writes the
+// same words in several forms; the same words can also be said twice.
+type twins map[string]map[string]int
+
+// isNew says whether this is not the twin of what another source said before.
+func (t *twins) isNew(source, key string) bool {
+	if *t == nil {
+		*t = twins{}
+	}
+	counts := (*t)[key]
+	if counts == nil {
+		counts = map[string]int{}
+		(*t)[key] = counts
+	}
+	most := 0
+	for _, n := range counts {
+		most = max(most, n)
+	}
+	counts[source]++
+	return counts[source] > most
+}
+
+// heldText is an answer of which it is not known yet whether people see it: it
+// can be the summary of a compaction.
+type heldText struct{ key, text string }
+
+func (r *rollout) userSaid(turn, source, text string) {
+	if strings.TrimSpace(text) == "" || !r.texts.isNew(source, "user\x00"+turn+"\x00"+text) {
+		return
+	}
+	r.release()
+	r.host.Suggested(firstLine(text))
+	r.host.Emit(agent.Record{Content: mustMarshal(data{
+		"role": "user", "content": data{"type": "text", "text": text}, "meta": data{"sentFrom": "cli"},
+	})})
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(text), "\n")
+	if words := []rune(line); len(words) > 80 {
+		return string(words[:79]) + "…"
+	}
+	return line
+}
+
+func (r *rollout) agentSaid(turn, source, text string) {
+	key := turn + "\x00" + text
+	if r.held != nil && r.held.key == key {
+		r.held = nil // this is its twin, and shown in its place
+		r.say(text)
+		r.texts.isNew(source, key)
+		return
+	}
+	if strings.TrimSpace(text) != "" && r.texts.isNew(source, key) {
+		r.release()
+		r.say(text)
+	}
+}
+
+// say shows an answer, without the plan in it: that follows at the turn's end.
+func (r *rollout) say(text string) {
+	const begin, end = "<proposed_plan>", "</proposed_plan>"
+	if before, rest, ok := strings.Cut(text, begin); ok {
+		plan, after, _ := strings.Cut(rest, end)
+		r.plan = first(r.plan, strings.TrimSpace(plan))
+		text = strings.TrimSpace(before + after)
+	}
+	if text != "" {
+		r.rows.emit(data{"type": "message", "message": text})
+	}
+}
+
+// release shows what was held.
+func (r *rollout) release() {
+	if held := r.held; held != nil {
+		r.held = nil
+		r.say(held.text)
+	}
+}
+
+func (r *rollout) thought(turn, source, text string) {
+	if strings.TrimSpace(text) == "" || !r.texts.isNew(source, "thought\x00"+turn+"\x00"+text) {
+		return
+	}
+	r.release()
+	s := &stream{id: newID(), kind: "reasoning"}
+	s.finish(r.rows, text, "completed")
+}
+
+// response shows tool calls, and answers of which there is no twin.
+func (r *rollout) response(p *payload) {
+	switch p.Type {
+	case "message":
+		r.answered(p)
+		return
+	case "function_call":
+		r.called(p, json.RawMessage(p.Args))
+	case "custom_tool_call":
+		r.called(p, p.Input)
+	case "function_call_output", "custom_tool_call_output":
+		r.release()
+		r.rows.result(p.CallID, p.Output, false)
+	case "web_search_call":
+		r.release()
+		r.rows.pair(newID(), "WebSearch", p.Action, nil, p.Status == "failed" || p.Status == "error")
+	}
+}
+
+func (r *rollout) called(p *payload, input json.RawMessage) {
+	r.release()
+	if !json.Valid(input) {
+		input = mustMarshal(string(input))
+	}
+	r.rows.call(p.CallID, p.Name, input)
+}
+
+func (r *rollout) answered(p *payload) {
+	text := contentText(p.Content)
+	if p.Role != "assistant" || strings.TrimSpace(text) == "" {
+		return
+	}
+	key := first(p.TurnID, p.Internal.TurnID) + "\x00" + text
+	if !r.texts.isNew("response", key) {
+		return
+	}
+	r.release()
+	if p.Phase == "final_answer" {
+		r.held = &heldText{key: key, text: text}
+		return
+	}
+	r.say(text)
+}
