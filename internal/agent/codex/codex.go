@@ -89,6 +89,7 @@ type turn struct {
 	ended     chan struct{} // closed with outcome
 	outcome   error
 	endedOnce sync.Once
+	failing   sync.Once // an end by failure is on its way
 }
 
 func newTurn() *turn { return &turn{taken: make(chan struct{}), ended: make(chan struct{})} }

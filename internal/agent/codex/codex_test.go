@@ -108,6 +108,18 @@ var fakes = map[string]func(f *fake){
 		}
 		f.next()
 	},
+	"system error": func(f *fake) {
+		f.begin("U1")
+		f.notify("thread/status/changed", `{"threadId":"T1","status":{"type":"systemError"}}`)
+		f.next()
+	},
+	"described error": func(f *fake) {
+		f.begin("U1")
+		f.notify("error", `{"threadId":"T1","turnId":"U1","error":{"message":"again"},"willRetry":true}`)
+		f.notify("thread/status/changed", `{"threadId":"T1","status":{"type":"systemError"}}`)
+		f.fail("U1", `"badRequest"`, "the better words")
+		f.next()
+	},
 	"children": func(f *fake) {
 		f.begin("U1")
 		f.notify("item/completed", `{"threadId":"T2","turnId":"V1","item":{"type":"agentMessage","id":"x","text":"of a child"}}`)
@@ -248,6 +260,16 @@ func TestBusyModelIsAskedAgain(t *testing.T) {
 	h.prompt(conv, "hello")
 	if said := h.said("message"); !contains(said, "retrying same conversation (3/3)") || !contains(said, "at last") {
 		t.Errorf("people were told %q", said)
+	}
+}
+
+func TestFailureIsToldInTheBestWordsThereAre(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{"system error": "error of the conversation", "described error": "the better words"} {
+		conv, h := open(t, name, agent.Options{})
+		if failed := h.failure(conv.Prompt(t.Context(), agent.Prompt{Text: "hello"})); !strings.Contains(failed.Text, want) {
+			t.Errorf("%s: the turn failed with %q, want %q", name, failed.Text, want)
+		}
 	}
 }
 

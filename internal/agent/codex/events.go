@@ -3,6 +3,7 @@ package codex
 import (
 	"encoding/json"
 	"errors"
+	"time"
 
 	"hapi/internal/agent"
 )
@@ -72,6 +73,8 @@ func (c *conversation) notified(s *server, method string, params json.RawMessage
 		c.turnCompleted(t, &at)
 	case "error":
 		c.turnFailed(t, &at, params)
+	case "thread/status/changed":
+		c.threadFailed(t, params)
 	default:
 		c.rows.convert(method, params, &at, model)
 		if c.rows.said() {
@@ -116,7 +119,7 @@ func (c *conversation) turnCompleted(t *turn, at *scope) {
 	}
 }
 
-// turnFailed notes an error that Codex gives up on. The end of the turn usually
+// turnFailed takes an error that Codex gives up on. The end of the turn usually
 // follows and says the same.
 func (c *conversation) turnFailed(t *turn, at *scope, params json.RawMessage) {
 	var in struct {
@@ -127,9 +130,29 @@ func (c *conversation) turnFailed(t *turn, at *scope, params json.RawMessage) {
 		return
 	}
 	if _, ok := c.isOf(t, at); ok {
-		c.log.Debug("codex failed in its turn", "kind", in.Error.kind())
+		t.failSoon(&in.Error)
 	}
 }
+
+// threadFailed takes over that the thread cannot go on.
+func (c *conversation) threadFailed(t *turn, params json.RawMessage) {
+	var in struct {
+		Status struct {
+			Type string `json:"type"`
+		} `json:"status"`
+	}
+	if json.Unmarshal(params, &in) == nil && in.Status.Type == "systemError" {
+		t.failSoon(&turnError{Message: "Codex reports an error of the conversation"})
+	}
+}
+
+// failSoon ends the turn if nothing that says more does so in a moment.
+func (t *turn) failSoon(err *turnError) {
+	t.failing.Do(func() { time.AfterFunc(describedWithin, func() { t.end(err) }) }) // after its end it does nothing
+}
+
+// describedWithin is how long the better description of a failure may take.
+const describedWithin = 250 * time.Millisecond
 
 // turnError is why Codex could not finish a turn.
 type turnError struct {
