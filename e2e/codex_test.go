@@ -324,7 +324,7 @@ func TestCodexAsksQuestionsInPlanMode(t *testing.T) {
 
 func TestCodexNamesTheConversation(t *testing.T) {
 	w := newWorld(t)
-	w.model.Script(modeltest.ToolUse("hapi/change_title", map[string]string{"title": "A good name"}), modeltest.Text("Named."))
+	w.model.Script(modeltest.ToolUse("mcp__hapi/change_title", map[string]string{"title": "A good name"}), modeltest.Text("Named."))
 	w.startCodex()
 	w.send("Hello", "local-1")
 	w.waitSaid("Named.")
@@ -435,7 +435,7 @@ func TestCodexAttachmentsReachTheModel(t *testing.T) {
 
 func TestCodexIsResumedAfterItsProcessWasKilled(t *testing.T) {
 	w := newWorld(t)
-	w.model.Script(modeltest.Text("The first answer."), modeltest.Text("The second answer."), modeltest.ToolUse("hapi/change_title", map[string]string{"title": "Second life"}), modeltest.Text("Named."))
+	w.model.Script(modeltest.Text("The first answer."), modeltest.Text("The second answer."), modeltest.ToolUse("mcp__hapi/change_title", map[string]string{"title": "Second life"}), modeltest.Text("Named."))
 	w.startCodex()
 	w.send("One", "local-1")
 	w.waitSaid("The first answer.")

@@ -53,6 +53,12 @@ type ToolServer struct {
 	Token string // secret; it wants it as a bearer token
 }
 
+// The variables by which an agent's environment says where its tools are.
+const (
+	ToolsURLVariable   = "HAPI_HTTP_MCP_URL"
+	ToolsTokenVariable = "HAPI_HTTP_MCP_TOKEN" //nolint:gosec // a name
+)
+
 // Config is what a person can change while a conversation goes on.
 type Config struct {
 	PermissionMode wire.PermissionMode

@@ -58,6 +58,9 @@ func (q *queue) signal() {
 // goes alone, others up to the next command.
 func (q *queue) next(ctx context.Context) ([]*item, error) {
 	for {
+		if ctx.Err() != nil { // what waits stays
+			return nil, context.Cause(ctx)
+		}
 		if batch := q.take(); len(batch) > 0 {
 			return batch, nil
 		}

@@ -81,3 +81,60 @@ func TestCancelSaysHowFarThePromptIs(t *testing.T) {
 		t.Errorf("an unknown prompt: %+v", got)
 	}
 }
+
+func TestNothingLeavesTheQueueOfASessionThatEnds(t *testing.T) {
+	t.Parallel()
+	q := queued("one")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if batch, err := q.next(ctx); err == nil {
+		t.Errorf("%v left the queue", batch)
+	}
+	if q.empty() {
+		t.Error("the prompt is gone")
+	}
+}
+
+func TestPromptThatWasNotSteeredGoesBackToItsPlace(t *testing.T) {
+	t.Parallel()
+	q := queued("one", "two", "three")
+	i := q.reserve("l1")
+	if i == nil || q.reserve("l1") != nil {
+		t.Fatal("a prompt is reserved once")
+	}
+	if got := q.cancel(wire.CancelQueuedUpdate{LocalID: "l1"}); !got.InFlight {
+		t.Errorf("a prompt that is being steered is %+v", got)
+	}
+	q.release(i)
+	if got := nextTexts(t, q); got != "one|two|three" {
+		t.Errorf("the order is %q", got)
+	}
+}
+
+func TestPromptOfUnknownOutcomeIsRetriedOrCancelledByAPerson(t *testing.T) {
+	t.Parallel()
+	q := queued("one", "two")
+	for _, id := range []wire.LocalID{"l0", "l1"} {
+		q.hold(q.reserve(id))
+	}
+	if !q.empty() {
+		t.Error("what is held is not in the queue")
+	}
+	if got := q.cancel(wire.CancelQueuedUpdate{LocalID: "l0"}); !got.Removed {
+		t.Errorf("a cancelled prompt is %+v", got)
+	}
+	again := &item{id: "m1", localID: "l1", text: "two"}
+	if got := q.retry(again); !got.Accepted {
+		t.Errorf("a retried prompt is %+v", got)
+	}
+	if got := q.retry(again); got.Accepted || got.Consumed {
+		t.Errorf("a prompt that waits already is %+v", got)
+	}
+	if got := nextTexts(t, q); got != "two" {
+		t.Errorf("left the queue: %q", got)
+	}
+	q.accepted()
+	if got := q.retry(again); !got.Consumed {
+		t.Errorf("a prompt that the agent has is %+v", got)
+	}
+}

@@ -18,12 +18,6 @@ import (
 // pingWait is how long an agent's message may wait for a session to be resumed.
 const pingWait = time.Minute
 
-// The variables by which `hapi mcp` finds the session's tools.
-const (
-	toolsURLVariable   = "HAPI_HTTP_MCP_URL"
-	toolsTokenVariable = "HAPI_HTTP_MCP_TOKEN" //nolint:gosec // a name
-)
-
 // offerTools starts the session's tools for its agent.
 func (s *Session) offerTools(o *Options) error {
 	if o.Peers == nil {
@@ -35,7 +29,7 @@ func (s *Session) offerTools(o *Options) error {
 	}
 	s.tools = server
 	s.open.Tools = server.Tools()
-	s.open.Env = append(slices.Clip(s.open.Env), toolsURLVariable+"="+s.open.Tools.URL, toolsTokenVariable+"="+s.open.Tools.Token)
+	s.open.Env = append(slices.Clip(s.open.Env), agent.ToolsURLVariable+"="+s.open.Tools.URL, agent.ToolsTokenVariable+"="+s.open.Tools.Token)
 	return nil
 }
 

@@ -74,11 +74,11 @@ func (c *conversation) forgetSkills() {
 func (c *conversation) callSkills(ctx context.Context, _ json.RawMessage) (any, error) {
 	s, err := c.ready(ctx)
 	if err != nil {
-		return wire.Failed{Error: err.Error()}, nil
+		return wire.Failed{Error: err.Error()}, nil //nolint:nilerr // the answer says it
 	}
 	skills, err := c.nativeSkills(ctx, s)
 	if err != nil {
-		return wire.Failed{Error: err.Error()}, nil
+		return wire.Failed{Error: err.Error()}, nil //nolint:nilerr // the answer says it
 	}
 	list := []wire.Skill{}
 	for _, k := range skills {
@@ -118,11 +118,11 @@ func (c *conversation) callModels(ctx context.Context, params json.RawMessage) (
 	_ = json.Unmarshal(params, &in) // without parameters hidden ones are left out
 	s, err := c.ready(ctx)
 	if err != nil {
-		return wire.Failed{Error: err.Error()}, nil
+		return wire.Failed{Error: err.Error()}, nil //nolint:nilerr // the answer says it
 	}
 	all, err := listModels(ctx, s)
 	if err != nil {
-		return wire.Failed{Error: err.Error()}, nil
+		return wire.Failed{Error: err.Error()}, nil //nolint:nilerr // the answer says it
 	}
 	return models{Success: true, Models: shown(all, in.IncludeHidden)}, nil
 }
@@ -216,7 +216,7 @@ func (m *Models) Call(ctx context.Context, params json.RawMessage) (any, error) 
 	_ = json.Unmarshal(params, &in) // without parameters hidden ones are left out
 	all, err := m.all(ctx)
 	if err != nil {
-		return wire.Failed{Error: err.Error()}, nil
+		return wire.Failed{Error: err.Error()}, nil //nolint:nilerr // the answer says it
 	}
 	return models{Success: true, Models: shown(all, in.IncludeHidden)}, nil
 }

@@ -458,7 +458,7 @@ func (c *conversation) greet(ctx context.Context, s *server) error {
 		Required bool            `json:"requiresOpenaiAuth"`
 	}
 	if err != nil || json.Unmarshal(raw, &account) != nil {
-		return nil // an older Codex; the turn will tell
+		return nil //nolint:nilerr // an older Codex; the turn will tell
 	}
 	if account.Required && (len(account.Account) == 0 || string(account.Account) == "null") {
 		return notLoggedIn()

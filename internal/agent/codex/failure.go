@@ -25,17 +25,18 @@ func notLoggedIn() *agent.Failure {
 // explainStart says why a process that was started is of no use.
 func (c *conversation) explainStart(ctx context.Context, s *server, err error) error {
 	var failed *agent.Failure
+	var said *rpcError
+	var late lateError
 	switch {
 	case errors.As(err, &failed):
 		return failed
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.Is(err, errEnded), s.gone():
-		<-s.done
-		return c.explainExit(s, newTurn())
-	default:
+	case errors.As(err, &said), errors.As(err, &late):
 		return &agent.Failure{Kind: agent.Crashed, Text: fmt.Sprintf("Codex could not be started: %v. Update Codex, then send your message again.", err)}
 	}
+	s.settle()
+	return c.explainExit(s, newTurn())
 }
 
 // notStarted explains why a turn did not begin.
@@ -52,11 +53,12 @@ func (c *conversation) notStarted(ctx context.Context, s *server, t *turn, err e
 		return context.Cause(ctx)
 	}
 	// It has gone, or it is stuck: nobody knows what it is doing.
-	s.kill()
+	s.settle()
 	c.settleExit(s, t)
 	return t.outcome
 }
 
+// refused says that Codex does not take what it was given.
 func refused(err error) *agent.Failure {
 	return &agent.Failure{Kind: agent.BadArguments, Text: fmt.Sprintf("Task failed: Codex refused: %v", err)}
 }

@@ -187,13 +187,7 @@ func (h *testHost) Resumable(id string)              { h.note(func() { h.ids = a
 func (h *testHost) Catalog(agent.Catalog)            {}
 func (h *testHost) ModeChanged(wire.PermissionMode)  {}
 func (h *testHost) Configured(c func(*agent.Config)) { h.note(func() { c(&h.config) }) }
-func (*testHost) Suggested(string)                   {}
-func (*testHost) Working(bool)                       {}
-func (*testHost) Observed(agent.PermissionRequest) func(status, reason string) {
-	return func(string, string) {}
-}
-
-func (h *testHost) Titled(title string) { h.note(func() { h.titles = append(h.titles, title) }) }
+func (h *testHost) Titled(title string)              { h.note(func() { h.titles = append(h.titles, title) }) }
 
 // wait waits until what was noted fulfils a condition.
 func (h *testHost) wait(what string, holds func() bool) {

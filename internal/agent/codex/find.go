@@ -27,7 +27,7 @@ func find(ctx context.Context, path string) (string, error) {
 	case noApp != nil:
 		return installed, err
 	case err != nil || !versionOf(ctx, bundled).before(versionOf(ctx, installed)):
-		return bundled, nil
+		return bundled, nil //nolint:nilerr // the search path has none
 	default:
 		return installed, nil
 	}

@@ -22,9 +22,9 @@ func (c *conversation) callFork(ctx context.Context, params json.RawMessage) (an
 	c.mu.Unlock()
 	switch {
 	case id == "":
-		return nil, errors.New("Codex has no conversation to fork yet")
+		return nil, errors.New("Codex has no conversation to fork yet") //nolint:staticcheck // shown as it is
 	case busy:
-		return nil, errors.New("Codex is at work: fork the conversation when its turn has ended")
+		return nil, errors.New("Codex is at work: fork the conversation when its turn has ended") //nolint:staticcheck // shown as it is
 	}
 	fork := map[string]any{"threadId": id}
 	if in.MessageLocalID != "" {

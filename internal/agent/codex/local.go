@@ -67,6 +67,7 @@ func (a *Agent) Local(ctx context.Context, h agent.Host, o agent.Options) error 
 	}.Run(ctx)
 	stop()
 	<-followed
+	child.SweepMarked(lookup(o.Env, child.Mark))
 	hooks.Close() // what is told later is told to nobody
 	t.finish()
 	var exit *child.Exit
@@ -102,6 +103,7 @@ func localArguments(self string, o agent.Options) []string {
 		args = append(args, "-c", fmt.Sprintf("hooks.%s=[{ hooks = [{ type = \"command\", command = %s }] }]", o.name, toml(command)))
 	}
 	args = append(args, "-c", "hooks.state="+trust(command))
+	args = append(args, toolArguments(o.Tools)...)
 	strip := map[string]bool{"--model": true, "-m": true} // with whether a value follows
 	if mode := o.Config.PermissionMode; mode != "" && mode != wire.ModeDefault {
 		for name, value := range map[string]bool{"-s": true, "--sandbox": true, "-a": true, "--ask-for-approval": true, "--full-auto": false, "--yolo": false, "--dangerously-bypass-approvals-and-sandbox": false} {

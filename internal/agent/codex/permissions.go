@@ -29,8 +29,6 @@ func (c *conversation) asked(s *server, r *request) {
 		c.question(s, r)
 	case "mcpServer/elicitation/request":
 		c.elicited(s, r)
-	case "item/tool/call":
-		c.toolCalled(s, r)
 	default:
 		s.refuse(r, codeNoMethod, "Method not found: "+r.method)
 	}

@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -48,17 +49,24 @@ func globQuote(text string) string {
 
 // codexHome is Codex's own directory.
 func codexHome(env []string) string {
-	dir := os.Getenv("CODEX_HOME")
-	for _, pair := range env {
-		if value, ok := strings.CutPrefix(pair, "CODEX_HOME="); ok {
-			dir = value
+	if dir := lookup(env, "CODEX_HOME"); dir != "" {
+		return dir
+	}
+	home, _ := os.UserHomeDir() // without one there is nothing to be found
+	return filepath.Join(home, ".codex")
+}
+
+// lookup reads a variable of an environment; nil is the process's own.
+func lookup(env []string, name string) string {
+	if env == nil {
+		return os.Getenv(name)
+	}
+	for _, pair := range slices.Backward(env) {
+		if value, ok := strings.CutPrefix(pair, name+"="); ok {
+			return value
 		}
 	}
-	if dir == "" {
-		home, _ := os.UserHomeDir() // without one there is nothing to be found
-		dir = filepath.Join(home, ".codex")
-	}
-	return dir
+	return ""
 }
 
 // skip begins at the end of a file that is there.

@@ -133,6 +133,7 @@ func (s *server) read(stdout *io.PipeReader, exited <-chan struct{}) {
 	}
 	_ = stdout.Close() // what it still says is of no use
 	<-exited
+	child.SweepMarked(lookup(s.o.env, child.Mark)) // what it left behind
 	s.withdrawAsks(reasonEnded)
 	s.mu.Lock()
 	calls := s.calls
@@ -229,6 +230,13 @@ func (s *server) notify(method string) error {
 	return s.write(map[string]any{"method": method})
 }
 
+// lateError says that Codex did not answer a call.
+type lateError struct{ method string }
+
+func (e lateError) Error() string {
+	return fmt.Sprintf("codex did not answer %s within %s", e.method, answerWithin)
+}
+
 // unsentError says that a call certainly did not reach Codex.
 type unsentError struct{ error }
 
@@ -252,7 +260,7 @@ func (s *server) call(ctx context.Context, method string, params any, taken func
 	if err := s.write(map[string]any{"id": id, "method": method, "params": params}); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, answerWithin, fmt.Errorf("codex did not answer %s within %s", method, answerWithin))
+	ctx, cancel := context.WithTimeoutCause(ctx, answerWithin, lateError{method})
 	defer cancel()
 	select {
 	case r := <-c.reply:
@@ -344,4 +352,13 @@ func (s *server) end() error {
 func (s *server) kill() {
 	child.Kill(s.cmd, s.done)
 	<-s.done
+}
+
+// settle waits for the end of a Codex that cannot be talked to any more.
+func (s *server) settle() {
+	select {
+	case <-s.done:
+	case <-time.After(endWithin):
+		s.kill()
+	}
 }

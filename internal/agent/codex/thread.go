@@ -34,7 +34,7 @@ var silent = map[string]any{"granular": map[string]bool{
 // policyOf is the policy of a permission mode. What a person typed on the
 // command line counts in the default mode only.
 func policyOf(mode wire.PermissionMode, own overrides) policy {
-	switch mode {
+	switch mode { //nolint:exhaustive // Codex has no others
 	case wire.ModeReadOnly:
 		return policy{silent, "read-only"}
 	case wire.ModeSafeYolo:
@@ -109,7 +109,6 @@ func (c *conversation) openThread(ctx context.Context, s *server) error {
 		method, params["threadId"] = "thread/resume", id
 	default:
 		params["threadSource"] = "user"
-		params["dynamicTools"] = ownTools
 	}
 	raw, err := s.call(ctx, method, params, nil)
 	if err != nil {
@@ -148,9 +147,14 @@ func (c *conversation) threadParams() map[string]any {
 	if c.config.Model != "" {
 		params["model"] = c.config.Model
 	}
+	overrides := map[string]any{}
 	if c.config.Effort != "" {
-		params["config"] = map[string]any{"model_reasoning_effort": c.config.Effort}
+		overrides["model_reasoning_effort"] = c.config.Effort
 	}
+	if c.o.Tools != nil {
+		overrides["mcp_servers.hapi"] = toolConfig(c.o.Tools)
+	}
+	params["config"] = overrides
 	return params
 }
 
@@ -199,7 +203,7 @@ func (c *conversation) turnParams(config agent.Config, p agent.Prompt) map[strin
 
 // collaboration goes with every turn: Codex keeps the last one it was told.
 func collaboration(config agent.Config) map[string]any {
-	settings := map[string]any{"model": config.Model, "developer_instructions": instructions}
+	settings := map[string]any{"model": config.Model, "developer_instructions": instructions + delegationRules}
 	if config.Effort != "" {
 		settings["reasoning_effort"] = config.Effort
 	}

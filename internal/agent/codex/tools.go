@@ -1,55 +1,52 @@
 package codex
 
 import (
-	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
+
+	"hapi/internal/agent"
 )
 
 // instructions are what Codex is told about where it works.
 const instructions = `The person you work for may be away from this machine: they follow the conversation in a web app or on a phone, through hapi.
-When the first request is clear, give the conversation a short title once with the tool change_title of the namespace hapi (it may be listed as functions.hapi__change_title, mcp__hapi__change_title or hapi_change_title). Give another title only when the goal changes.
-Citations of the form /sessions/<id> name conversations of the hub, not files.
-When you spawn sub-agents with the full history, do not set an agent type, model or effort for them: they inherit yours.`
+When the first request is clear, give the conversation a short title once with functions.hapi__change_title (it may be listed as hapi__change_title, mcp__hapi__change_title or hapi_change_title). Give another title only when the goal changes.
+When the person should see a local image, show it with hapi__display_image and its absolute path; a video with hapi__display_video, any other file with hapi__display_media. These show something to the person and nothing to you.
+A citation of the form /sessions/<id> names another session of the hub, not a file. Read it with hapi__inspect_peer, write to it with hapi__ping_peer, find others with hapi__list_peers.`
 
-// ownTools are tools that Codex calls in us.
-var ownTools = []any{map[string]any{
-	"type": "namespace", "name": "hapi", "description": "The application in which the person follows this conversation.",
-	"tools": []any{map[string]any{
-		"type": "function", "name": "change_title", "description": "Give this conversation a short title that the person sees in their list of conversations.",
-		"inputSchema": map[string]any{
-			"type": "object", "required": []string{"title"}, "additionalProperties": false,
-			"properties": map[string]any{"title": map[string]string{"type": "string", "description": "The title, a few words"}},
-		},
-	}},
-}}
+// delegationRules go along where Codex works as usual.
+const delegationRules = "\nWhen you spawn sub-agents with the full history, do not set an agent type, model or effort for them: they inherit yours."
 
-// maxTitle is how long a title may be, in characters.
-const maxTitle = 200
+// approvalModes say which of the session's tools Codex asks for. Others are as
+// it is configured.
+var approvalModes = map[string]string{
+	"change_title": "approve", "list_peers": "approve",
+	"display_image": "prompt", "display_video": "prompt", "display_media": "prompt", // they read files of the machine
+}
 
-// toolCalled answers a call of one of ownTools.
-func (c *conversation) toolCalled(s *server, r *request) {
-	var in struct {
-		ThreadID  string `json:"threadId"`
-		Tool      string `json:"tool"`
-		Arguments struct {
-			Title string `json:"title"`
-		} `json:"arguments"`
+// toolConfig offers Codex the session's tools. The token is in its environment.
+func toolConfig(t *agent.ToolServer) map[string]any {
+	tools := map[string]any{}
+	for name, mode := range approvalModes {
+		tools[name] = map[string]any{"approval_mode": mode}
 	}
-	_ = json.Unmarshal(r.params, &in) // what is not there is no title
-	text, ok := "", false
-	switch title := strings.Join(strings.Fields(in.Arguments.Title), " "); {
-	case in.Tool != "change_title":
-		text = fmt.Sprintf("There is no tool %q.", in.Tool)
-	case title == "":
-		text = "Failed to change the title: it is empty."
-	case len([]rune(title)) > maxTitle:
-		text = fmt.Sprintf("Failed to change the title: it is longer than %d characters.", maxTitle)
-	default:
-		text, ok = fmt.Sprintf("Changed the title to %q.", title), true
-		if in.ThreadID == c.thread() { // a sub-agent does not name the conversation
-			c.host.Titled(title)
-		}
+	return map[string]any{"url": t.URL, "bearer_token_env_var": agent.ToolsTokenVariable, "tools": tools}
+}
+
+// toolArguments offer them at the terminal.
+func toolArguments(t *agent.ToolServer) []string {
+	if t == nil {
+		return nil
 	}
-	s.answer(r, map[string]any{"success": ok, "contentItems": []any{map[string]string{"type": "inputText", "text": text}}})
+	args := []string{
+		"-c", "mcp_servers.hapi.url=" + toml(t.URL),
+		"-c", "mcp_servers.hapi.bearer_token_env_var=" + toml(agent.ToolsTokenVariable),
+		"-c", "developer_instructions=" + toml(instructions),
+	}
+	var tools []string
+	for _, name := range slices.Sorted(maps.Keys(approvalModes)) {
+		tools = append(tools, fmt.Sprintf("%s = { approval_mode = %s }", name, toml(approvalModes[name])))
+	}
+	return append(args, "-c", "mcp_servers.hapi.tools={ "+strings.Join(tools, ", ")+" }")
 }
