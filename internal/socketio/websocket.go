@@ -21,7 +21,8 @@ const compressFrom = 1 << 10
 // only while there is something to write.
 type socketCarrier struct {
 	conn    *websocket.Conn
-	out     *gatherer // nil on the client's side
+	out     *gatherer     // nil on the client's side
+	in      *bufio.Reader // what conn reads from; nil on the client's side
 	limit   int64
 	writing bool // guarded by the engine's lock
 }
@@ -87,6 +88,11 @@ const keptBuffer = 64 << 10
 // read waits for the next packet. Only then does it take a buffer: an idle
 // connection holds none.
 func (c *socketCarrier) read(ctx context.Context) ([]byte, error) {
+	if c.in != nil && c.in.Buffered() == 0 {
+		if err := c.out.in.wait(); err != nil {
+			return nil, err
+		}
+	}
 	kind, r, err := c.conn.Reader(ctx)
 	if err != nil {
 		return nil, err
@@ -148,10 +154,13 @@ func (c *socketCarrier) readInto(ctx context.Context, e *engine) {
 // many frames leave in one system call.
 type gatherer struct {
 	net.Conn
+	in   burstReader
 	mu   sync.Mutex
 	held bool
 	buf  []byte
 }
+
+func (g *gatherer) Read(b []byte) (int, error) { return g.in.Read(b) }
 
 // gatherMost is how much is held back at most.
 const gatherMost = 64 << 10
@@ -204,6 +213,7 @@ func (g *gatherer) flush() error {
 type gathering struct {
 	http.ResponseWriter
 	out *gatherer
+	in  *bufio.Reader
 }
 
 // Hijack takes the connection over, without the deadlines of requests.
@@ -222,13 +232,13 @@ func (g *gathering) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	g.out = &gatherer{Conn: conn}
-	in := &burstReader{from: conn, buf: slices.Clone(early)}
-	return g.out, bufio.NewReadWriter(bufio.NewReaderSize(in, frameBuffer), bufio.NewWriterSize(g.out, frameBuffer)), nil
+	g.out = &gatherer{Conn: conn, in: burstReader{from: conn, buf: slices.Clone(early)}}
+	g.in = bufio.NewReaderSize(g.out, frameBuffer)
+	return g.out, bufio.NewReadWriter(g.in, bufio.NewWriterSize(g.out, frameBuffer)), nil
 }
 
 // frameBuffer holds the frames of an idle connection: pings and beats.
-const frameBuffer = 512
+const frameBuffer = 256
 
 // burstReader reads much at once while much comes, and holds no buffer while
 // nothing comes.
@@ -237,6 +247,21 @@ type burstReader struct {
 	buf   []byte // read, and not yet taken
 	whole []byte // buf's array, if it is of the pool
 	more  bool   // the last read filled its buffer: more is likely there
+	first [16]byte
+}
+
+// wait waits until there is something to read. An idle connection waits here,
+// with a stack of a few frames that the collector can shrink.
+func (r *burstReader) wait() error {
+	if len(r.buf) > 0 || r.more {
+		return nil
+	}
+	n, err := r.from.Read(r.first[:])
+	r.buf, r.more = r.first[:n], n == len(r.first)
+	if n > 0 {
+		return nil
+	}
+	return err
 }
 
 const burstBuffer = 16 << 10
@@ -282,5 +307,5 @@ func accept(w http.ResponseWriter, r *http.Request, limit int64) (*socketCarrier
 		return nil, err
 	}
 	conn.SetReadLimit(limit)
-	return &socketCarrier{conn: conn, out: g.out, limit: limit}, nil
+	return &socketCarrier{conn: conn, out: g.out, in: g.in, limit: limit}, nil
 }
