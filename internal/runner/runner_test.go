@@ -376,6 +376,7 @@ func TestWhyASessionDidNotStartIsOneSentence(t *testing.T) {
 		{wire.SpawnRequest{Directory: root + "/nowhere"}, "", "Directory is outside this machine's workspace roots"},
 		{wire.SpawnRequest{Directory: root + "/new", SessionType: "worktree"}, "", root + "/new does not exist: a worktree needs an existing repository"},
 		{wire.SpawnRequest{Directory: root, SessionType: "worktree"}, "", "a worktree needs a git repository, and " + root + " is not in one"},
+		{wire.SpawnRequest{Directory: root, StartingMode: "pty"}, "", `hapi does not start sessions in the mode "pty": only "remote"`},
 		{wire.SpawnRequest{Directory: root, Agent: "pi"}, "", `this version of hapi on box cannot start the agent "pi"`},
 		{
 			wire.SpawnRequest{Directory: root, Agent: "claude"}, "",
@@ -698,6 +699,30 @@ func TestAMachineIsReachableThroughItsHub(t *testing.T) {
 	}
 	if got := next.r.List(); len(got) != 1 {
 		t.Errorf("the session of the earlier runner is not known: %+v", got)
+	}
+}
+
+func TestOldLogsAreRemoved(t *testing.T) {
+	t.Parallel()
+	o := options(t, t.TempDir())
+	logs := o.Home.Path("logs")
+	if err := os.MkdirAll(logs, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, age := range map[string]time.Duration{"new.log": time.Hour, "old.log": 2 * keepLogs, "old.out": 2 * keepLogs, "old.txt": 2 * keepLogs} {
+		path := filepath.Join(logs, name)
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		at := time.Now().Add(-age)
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	startMachine(t, o)
+	left, err := filepath.Glob(filepath.Join(logs, "*"))
+	if err != nil || len(left) != 2 {
+		t.Errorf("left: %v, %v; want new.log, and what is not ours", left, err)
 	}
 }
 

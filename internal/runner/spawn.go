@@ -149,6 +149,9 @@ func (r *Runner) launchable(in wire.SpawnRequest) (agent, error) {
 	if !ok || !r.o.Offered(a.command) {
 		return a, fmt.Errorf("this version of hapi on %s cannot start the agent %q", r.o.Client.Hostname, in.Agent)
 	}
+	if in.StartingMode != "" && in.StartingMode != "remote" {
+		return a, fmt.Errorf("hapi does not start sessions in the mode %q: only \"remote\"", in.StartingMode)
+	}
 	if name := a.missing(); name != "" {
 		err := fmt.Errorf("%s is not installed on %s: `%s` was not found. Install it there, for example with `%s`",
 			in.Agent.Label(), r.o.Client.Hostname, name, a.install)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -39,6 +40,24 @@ func (r *Runner) lookAfter(ctx context.Context, disk control.State) error {
 		}
 		if r.upgraded(ctx) {
 			return ErrUpgraded
+		}
+	}
+}
+
+// keepLogs is how long a log is kept that nobody writes to.
+const keepLogs = 30 * 24 * time.Hour
+
+// pruneLogs removes old logs: each session leaves some.
+func pruneLogs(dir string, now time.Time) {
+	for _, pattern := range []string{"*.log", "*.out"} {
+		paths, err := filepath.Glob(filepath.Join(dir, pattern))
+		if err != nil {
+			continue // there is no such pattern
+		}
+		for _, path := range paths {
+			if info, err := os.Stat(path); err == nil && now.Sub(info.ModTime()) > keepLogs {
+				_ = os.Remove(path) // the next runner tries again
+			}
 		}
 	}
 }

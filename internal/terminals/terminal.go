@@ -96,6 +96,8 @@ func (one *terminal) run() {
 func (one *terminal) loop(output <-chan []byte) {
 	idle := time.NewTimer(one.t.o.Idle)
 	defer idle.Stop()
+	pulse := time.NewTicker(max(one.t.o.Idle/3, time.Millisecond))
+	defer pulse.Stop()
 	var frame []byte
 	var last time.Time
 	due := time.NewTimer(0)
@@ -122,11 +124,12 @@ func (one *terminal) loop(output <-chan []byte) {
 			idle.Reset(one.t.o.Idle)
 		case <-one.touch:
 			idle.Reset(one.t.o.Idle)
-		case <-idle.C:
-			if one.shell.busy() {
+		case <-pulse.C:
+			if one.shell.busy() { // the hub counts too, and sees only what is said
+				one.ready()
 				idle.Reset(one.t.o.Idle)
-				continue
 			}
+		case <-idle.C:
 			one.t.fail(one.id, textIdle)
 			one.close()
 		case <-one.t.ctx.Done():

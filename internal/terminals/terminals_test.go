@@ -240,6 +240,7 @@ func TestAnIdleShellIsClosedUnlessAProgramRuns(t *testing.T) {
 	if h.ts.find("t2") == nil {
 		t.Error("a shell was closed in the middle of a program")
 	}
+	h.wait("signs of life for the hub", func() bool { return h.heard("terminal:ready t2") > 2 })
 	h.write("t2", "\x03")
 	h.wait("the other to close", func() bool { return h.heard("terminal:error t2 Terminal closed due to inactivity.") == 1 })
 }
