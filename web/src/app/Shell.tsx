@@ -13,6 +13,7 @@ import { ConnectionStrip } from './ConnectionStrip'
 import { Sidebar } from './Sidebar'
 import { useAttention } from './useAttention'
 import { useHubToasts } from './useHubToasts'
+import { useViewport } from './useViewport'
 import { useWide } from './useWide'
 
 const Palette = lazy(() => import('./Palette').then((m) => ({ default: m.Palette })))
@@ -31,6 +32,7 @@ export function Shell() {
   const atList = pathname === '/sessions' || pathname === '/sessions/'
   const open = (sessionId: string) => void navigate({ to: '/sessions/$id', params: { id: sessionId } })
 
+  useViewport()
   useAttention(sessions)
   useHubToasts(id, open)
 
@@ -87,7 +89,7 @@ export function Shell() {
     />
   )
   return (
-    <div className="flex h-dvh flex-col safe-top">
+    <div className="flex h-[var(--app-height,100dvh)] flex-col safe-top">
       <a href="#main" className="sr-only z-50 bg-raised p-2 focus:not-sr-only focus:absolute">
         {t('page.skip')}
       </a>

@@ -1,5 +1,5 @@
 import { Archive, ChevronRight, Eye, Plus, Search, Settings, Trash2, X } from 'lucide-react'
-import { useMemo, useState, type ReactNode } from 'react'
+import { useCallback, useMemo, useState, type ReactNode } from 'react'
 import { api } from '@/api/hub'
 import { errorText } from '@/api/client'
 import type { SessionSummary } from '@/api/types'
@@ -40,12 +40,12 @@ export function Inbox({ selectedId, beside, onOpen, onNew, onSettings, onPalette
   const [filter, setFilter] = useState<Filter>(noFilter)
   const [searching, setSearching] = useState(false)
   const [picked, setPicked] = useState<ReadonlySet<string> | null>(null)
-  const archive = useBulk((id) => api.archive(hub, id))
-  const remove = useBulk((id) => api.remove(hub, id))
+  const archive = useBulk(useCallback((id: string) => api.archive(hub, id), [hub]))
+  const remove = useBulk(useCallback((id: string) => api.remove(hub, id), [hub]))
 
   const names = useMemo(() => new Map(machines.map((m) => [m.id, machineName(m)])), [machines])
   const nameOf = (id: string | undefined) => (id ? (names.get(id) ?? '') : '')
-  const sessions = useMemo(() => (data ?? []).filter((s) => !archive.hidden.has(s.id) && !remove.hidden.has(s.id)), [data, archive.hidden, remove.hidden])
+  const sessions = useMemo(() => (data ?? []).filter((s) => !archive.hidden.has(s.id)), [data, archive.hidden])
   const unread = (s: SessionSummary) => s.id !== selectedId && marks.isUnread(s)
   const sections = arrange(sessions, filter, nameOf, unread, selectedId)
   const unreadCount = sessions.filter((s) => !isArchived(s) && unread(s)).length

@@ -1,4 +1,4 @@
-import { useCallback, useEffect, useRef, useState } from 'react'
+import { useCallback, useSyncExternalStore } from 'react'
 import { errorText } from '@/api/client'
 import { useT, type CountKey } from '@/i18n'
 import { showToast } from '@/ui/toast'
@@ -7,80 +7,70 @@ import { showToast } from '@/ui/toast'
 const undoFor = 6000
 
 interface Pending {
-  ids: string[]
-  run: () => Promise<void>
+  ids: readonly string[]
+  run(): void
   timer: ReturnType<typeof setTimeout>
 }
 
+// Outlives the list, which comes and goes on a phone.
+let hidden: ReadonlySet<string> = new Set()
+const pending = new Set<Pending>()
+const listeners = new Set<() => void>()
+
+function setHidden(next: ReadonlySet<string>) {
+  hidden = next
+  for (const tell of listeners) tell()
+}
+
+const show = (ids: readonly string[]) => setHidden(new Set([...hidden].filter((id) => !ids.includes(id))))
+
+function subscribe(tell: () => void) {
+  listeners.add(tell)
+  return () => listeners.delete(tell)
+}
+
+/** Leaving the page lets happen what was asked for. */
+function flush() {
+  for (const p of pending) {
+    clearTimeout(p.timer)
+    p.run()
+  }
+  pending.clear()
+}
+window.addEventListener('pagehide', flush)
+
 /**
  * Archiving and deleting hide rows at once and happen a moment later, so that
- * undo is exact. Leaving the page lets what was asked for happen.
+ * undo is exact.
  */
 export function useBulk(act: (id: string) => Promise<unknown>) {
   const t = useT()
-  const [hidden, setHidden] = useState<ReadonlySet<string>>(new Set())
-  const pending = useRef(new Set<Pending>())
-
-  const show = useCallback((ids: string[]) => setHidden((before) => new Set([...before].filter((id) => !ids.includes(id)))), [])
-
-  useEffect(() => {
-    const all = pending.current
-    const flush = () => {
-      for (const p of all) {
-        clearTimeout(p.timer)
-        void p.run()
-      }
-      all.clear()
-    }
-    window.addEventListener('pagehide', flush)
-    return () => {
-      window.removeEventListener('pagehide', flush)
-      flush()
-    }
-  }, [])
-
+  const gone = useSyncExternalStore(subscribe, () => hidden)
   const start = useCallback(
-    (ids: string[], text: CountKey) => {
-      setHidden((before) => new Set([...before, ...ids]))
-      const run = async () => {
-        const failed: string[] = []
-        let reason = ''
-        for (const id of ids) {
-          try {
-            await act(id)
-          } catch (error) {
-            failed.push(id)
-            reason = errorText(error)
-          }
-        }
+    (ids: readonly string[], text: CountKey) => {
+      setHidden(new Set([...hidden, ...ids]))
+      const work = async () => {
+        const failures: string[] = []
+        await Promise.all(ids.map((id) => act(id).catch((error: unknown) => failures.push(errorText(error)))))
         show(ids)
-        if (failed.length > 0) showToast({ text: t.count('bulk.failed', failed.length), detail: reason })
+        if (failures[0] !== undefined) showToast({ text: t.count('bulk.failed', failures.length), detail: failures[0] })
       }
       const entry: Pending = {
         ids,
-        run,
+        run: () => void work(),
         timer: setTimeout(() => {
-          pending.current.delete(entry)
-          void run()
+          pending.delete(entry)
+          void work()
         }, undoFor),
       }
-      pending.current.add(entry)
-      showToast(
-        {
-          text: t.count(text, ids.length),
-          action: {
-            label: t('common.undo'),
-            run: () => {
-              clearTimeout(entry.timer)
-              pending.current.delete(entry)
-              show(ids)
-            },
-          },
-        },
-        undoFor,
-      )
+      pending.add(entry)
+      const undo = () => {
+        clearTimeout(entry.timer)
+        if (pending.delete(entry)) show(ids)
+      }
+      showToast({ text: t.count(text, ids.length), action: { label: t('common.undo'), run: undo } }, undoFor)
     },
-    [act, show, t],
+    [act, t],
   )
-  return { hidden, start }
+  return { hidden: gone, start }
 }
