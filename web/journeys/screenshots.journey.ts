@@ -48,7 +48,7 @@ const screens: Screen[] = [
   { name: 'files', path: () => `/sessions/${day.login.id}/files`, ready: 'text=migrate.sql' },
   { name: 'diff', path: () => `/sessions/${day.login.id}/file?path=${btoa('auth/session.ts')}&staged=true`, ready: 'text=isLocal' },
   { name: 'file', path: () => `/sessions/${day.login.id}/file?path=${btoa('auth/session.ts')}&view=file`, ready: 'text=where the person came' },
-  { name: 'terminal', path: () => `/sessions/${day.login.id}/terminal`, ready: '.xterm' },
+  { name: 'terminal', path: () => `/sessions/${day.login.id}/terminal`, ready: 'text=connected' },
   { name: 'settings', path: () => '/settings', ready: 'text=Notifications' },
   { name: 'display', path: () => '/settings/display', ready: 'text=Text size' },
   { name: 'machines', path: () => '/settings/machines', ready: 'text=darwin' },

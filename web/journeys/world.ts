@@ -82,6 +82,13 @@ export class Hub {
     await this.post('/cli/machines', { id, metadata, runnerState })
     const socket = io(`${this.url}/cli`, { transports: ['websocket'], auth: { token, clientType: 'machine-scoped', machineId: id } })
     await new Promise<void>((done) => socket.on('connect', done))
+    const folders: Record<string, unknown[]> = { '/Users/ada/src': ['app', 'ledger', 'parser', 'site'].map((name) => ({ name, type: 'directory', isGitRepo: true })), '/Users/ada/src/app': ['auth', 'scripts', 'web'].map((name) => ({ name, type: 'directory' })) }
+    const answers: Record<string, Handler> = {
+      'list-directory': (p) => ({ success: true, entries: folders[String(p.path)] ?? [] }),
+      'path-exists': (p) => ({ exists: Object.fromEntries((p.paths as string[]).map((path) => [path, path in folders])) }),
+    }
+    for (const method of Object.keys(answers)) socket.emit('rpc-register', { method: `${id}:${method}` })
+    socket.on('rpc-request', (request: { method: string; params: string }, ack: (answer: string) => void) => ack(JSON.stringify(answers[request.method.slice(id.length + 1)]?.(JSON.parse(request.params) as Record<string, unknown>) ?? null)))
     const alive = () => socket.emit('machine-alive', { machineId: id, time: Date.now() })
     alive()
     this.#beats.push(setInterval(alive, 15_000))
@@ -152,6 +159,11 @@ export class Agent {
       if (localId) socket.emit('messages-consumed', { sid: id, localIds: [localId], clearQueuedThinkingGrace: true })
       this.onPrompt?.(text)
     })
+    socket.on('terminal:open', (t: { sessionId: string; terminalId: string }) => {
+      socket.emit('terminal:ready', { sessionId: t.sessionId, terminalId: t.terminalId })
+      socket.emit('terminal:output', { sessionId: t.sessionId, terminalId: t.terminalId, data: '\u001b[32mada@studio\u001b[0m:\u001b[34m~/src/app\u001b[0m$ git status -sb\r\n## main...origin/main [ahead 1]\r\n\u001b[32mM\u001b[0m  auth/session.ts\r\n \u001b[31mM\u001b[0m auth/login.ts\r\n\u001b[31m??\u001b[0m scripts/migrate.sql\r\n\u001b[32mada@studio\u001b[0m:\u001b[34m~/src/app\u001b[0m$ ' })
+    })
+    socket.on('terminal:write', (t: { sessionId: string; terminalId: string; data: string }) => socket.emit('terminal:output', { sessionId: t.sessionId, terminalId: t.terminalId, data: t.data }))
     socket.on('rpc-request', (request: { method: string; params: string }, ack: (answer: string) => void) => {
       const method = request.method.slice(request.method.indexOf(':') + 1)
       const params = JSON.parse(request.params) as Record<string, unknown>

@@ -92,6 +92,15 @@ export function freedomOf(mode: PermissionMode | undefined): Freedom {
   }
 }
 
+const freedoms: readonly Freedom[] = ['nothing', 'reads', 'edits', 'plan', 'most', 'all']
+const mostChoices = 4
+
+/** One mode for each degree of freedom, the least first; what is between most and all is left to the running session. */
+export function freedomChoices(modes: readonly PermissionMode[]): PermissionMode[] {
+  const one = freedoms.flatMap((f) => modes.find((m) => freedomOf(m) === f) ?? [])
+  return one.length > mostChoices ? one.filter((m) => freedomOf(m) !== 'most') : one
+}
+
 const claudeWindow = (model: string | null | undefined) => (model && (/\[1m\]/.test(model) || model.includes('fable')) ? 1_000_000 : 200_000)
 
 /** Tokens that fit, less what the agent keeps for itself; null when nobody knows. */

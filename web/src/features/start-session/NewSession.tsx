@@ -5,7 +5,7 @@ import { api } from '@/api/hub'
 import type { PermissionMode } from '@/api/types'
 import { useT, type Key } from '@/i18n'
 import { useLive, useMachines, useSessions } from '@/live/hooks'
-import { flavorOf, flavors, freedomOf } from '@/model/flavor'
+import { flavorOf, flavors, freedomChoices, freedomOf } from '@/model/flavor'
 import { agentsOf, machineName } from '@/model/machine'
 import { homePath, tail } from '@/model/session'
 import { Avatar } from '@/ui/Avatar'
@@ -66,7 +66,7 @@ function Form({ wanted, beside, onStarted }: Props) {
   const submit = () => void start().then((id) => (id === null ? undefined : onStarted(id)))
   const expand = (path: string) => (home && path.startsWith('~') ? home + path.slice(1) : path)
   const spawnError = (machine?.runnerState as { lastSpawnError?: { message?: string } | null } | null | undefined)?.lastSpawnError?.message
-  const freedoms = flavor.modes.filter((m, i) => flavor.modes.findIndex((x) => freedomOf(x) === freedomOf(m)) === i)
+  const freedoms = freedomChoices(flavor.modes)
 
   return (
     <div className="flex min-h-0 flex-1">

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { flavorOf } from '@/model/flavor'
+import { flavorOf, freedomChoices } from '@/model/flavor'
 import { spawnBody, type Form } from './useNewSession'
 
 const form = (more: Partial<Form>): Form => ({ machineId: 'm', directory: ' /src/app ', worktree: false, worktreeName: '', agent: 'claude', model: 'auto', effort: 'auto', mode: 'default', message: '', ...more })
@@ -19,4 +19,10 @@ test('a plan first is said, not approximated', () => {
 test('a worktree has its name if the person gave one', () => {
   expect(body(form({ worktree: true, worktreeName: ' fix ' }))).toMatchObject({ sessionType: 'worktree', worktreeName: 'fix' })
   expect(body(form({ worktree: true }))).not.toHaveProperty('worktreeName')
+})
+
+test('four degrees of freedom at most, the least first', () => {
+  expect(freedomChoices(flavorOf('claude').modes)).toEqual(['default', 'acceptEdits', 'plan', 'bypassPermissions'])
+  expect(freedomChoices(flavorOf('codex').modes)).toEqual(['default', 'read-only', 'safe-yolo', 'yolo'])
+  expect(freedomChoices(flavorOf('pi').modes)).toEqual([])
 })
