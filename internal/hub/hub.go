@@ -127,7 +127,7 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 		Address: func(r *http.Request) string { return string(auth.AddressOf(r)) },
 	})
 	keys := auth.New(auth.Keys{Token: c.Token.Text, JWTSecret: c.JWTSecret, OwnerID: c.OwnerID}, auth.Options{Logger: h.log})
-	h.lifecycle = lifecycle.New(h.sessions, h.machines, st, calls, lifecycle.Options{Logger: h.log, Waits: o.Waits})
+	h.lifecycle = lifecycle.New(h.sessions, h.machines, st, calls, h.messages, lifecycle.Options{Logger: h.log, Waits: o.Waits})
 	settings := home.At(c.Dir)
 	h.terminals = terminals.New(h.sessions, terminals.Options{Max: c.TerminalMax, Idle: c.TerminalIdle})
 	h.terminals.Serve(h.io, terminals.Gate{Auth: keys, Ready: h.ready.Load})

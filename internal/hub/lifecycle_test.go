@@ -86,6 +86,10 @@ func TestArchiveOfASessionWhoseProcessIsGone(t *testing.T) {
 	if asked.Load() != 1 {
 		t.Error("the runner was not asked to end what may be left")
 	}
+	h.processOf(s, nil)
+	if m := metadataOf(t, h.detail(s.ID)); m["lifecycleState"] != "running" || m["archivedBy"] != nil || m["archiveReason"] != nil {
+		t.Errorf("a process that comes back after all: %v", m)
+	}
 	ended := h.sessionOf(`{"path":"/work","host":"devbox","lifecycleState":"imported"}`)
 	status, raw := h.call(h.jwt, http.MethodPost, "/api/sessions/"+string(ended.ID)+"/archive", nil)
 	if status != 409 || string(raw) != `{"error":"Session is inactive"}` {

@@ -274,19 +274,7 @@ const (
 	MethodUploadFile       = "uploadFile"
 	MethodDeleteUpload     = "deleteUpload"
 	MethodSteerQueued      = "steer-queued-message"
-	MethodFork             = "fork-conversation"
 )
-
-// ForkParams are the parameters of fork-conversation. Without a message all of
-// the conversation is forked, else what was said before it.
-type ForkParams struct {
-	MessageLocalID LocalID `json:"messageLocalId,omitempty"`
-}
-
-// ForkResult answers fork-conversation with the agent's own id of the fork.
-type ForkResult struct {
-	NativeSessionID string `json:"nativeSessionId"`
-}
 
 // SteerParams are the parameters of steer-queued-message.
 type SteerParams struct {

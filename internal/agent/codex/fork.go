@@ -13,7 +13,7 @@ import (
 // callFork answers fork-conversation: a thread that begins with what was said in
 // this one, up to a message or to now. The conversation itself goes on.
 func (c *conversation) callFork(ctx context.Context, params json.RawMessage) (any, error) {
-	var in wire.ForkParams
+	var in wire.HistoryBoundary
 	if err := json.Unmarshal(params, &in); err != nil {
 		return nil, errors.New("Invalid fork request") //nolint:staticcheck // shown as it is
 	}

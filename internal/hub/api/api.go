@@ -146,6 +146,8 @@ func (a *API) routes() http.Handler {
 	a.handle(known, "POST /api/sessions/{id}/switch", a.switchMode)
 	a.handle(known, "PATCH /api/sessions/{id}", a.renameSession)
 	a.handle(known, "DELETE /api/sessions/{id}", a.deleteSession)
+	a.handle(known, "POST /api/sessions/{id}/fork", a.forkSession)
+	a.handle(known, "POST /api/sessions/{id}/rewind", a.rewindSession)
 	a.handle(known, "POST /api/sessions/{id}/archive", a.archiveSession)
 	a.handle(known, "POST /api/sessions/{id}/resume", a.resumeSession)
 	a.handle(known, "POST /api/sessions/{id}/reopen", a.reopenSession)
@@ -237,6 +239,8 @@ type Lifecycle interface {
 	Get(ns wire.Namespace, id wire.SessionID) (wire.Session, error)
 	Resume(ctx context.Context, ns wire.Namespace, id wire.SessionID, mode wire.PermissionMode) (wire.SessionID, error)
 	Reopen(ctx context.Context, ns wire.Namespace, id wire.SessionID) (lifecycle.Reopened, error)
+	Fork(ctx context.Context, w wire.Session, boundary wire.LocalID) (wire.SessionID, error)
+	Rewind(ctx context.Context, w wire.Session, boundary wire.LocalID) error
 }
 
 // Machines is what the plane asks about machines.

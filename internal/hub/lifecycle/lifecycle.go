@@ -14,11 +14,17 @@ import (
 	"hapi/internal/hub/machines"
 	"hapi/internal/hub/sessions"
 	"hapi/internal/hub/store"
+	"hapi/internal/wire"
 )
 
 // Caller asks a session process to do something.
 type Caller interface {
 	CallRaw(ctx context.Context, scope, method string, params any) (json.RawMessage, error)
+}
+
+// Todos makes a session's todo list anew from its conversation.
+type Todos interface {
+	RebuildTodos(ctx context.Context, tx *store.Tx, id wire.SessionID) (applied func(), err error)
 }
 
 // Options of a Service. The zero value works.
@@ -41,6 +47,7 @@ type Service struct {
 	machines *machines.Service
 	store    *store.Store
 	calls    Caller
+	todos    Todos
 	now      func() time.Time
 	log      *slog.Logger
 	waits    Waits
@@ -52,8 +59,8 @@ type Service struct {
 }
 
 // New makes a Service.
-func New(se *sessions.Service, ma *machines.Service, st *store.Store, calls Caller, o Options) *Service {
-	s := &Service{sessions: se, machines: ma, store: st, calls: calls, now: o.Now, log: o.Logger, waits: o.Waits}
+func New(se *sessions.Service, ma *machines.Service, st *store.Store, calls Caller, todos Todos, o Options) *Service {
+	s := &Service{sessions: se, machines: ma, store: st, calls: calls, todos: todos, now: o.Now, log: o.Logger, waits: o.Waits}
 	if s.now == nil {
 		s.now = time.Now
 	}

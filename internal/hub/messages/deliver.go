@@ -3,6 +3,7 @@ package messages
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"hapi/internal/hub/store"
@@ -139,6 +140,7 @@ func (s *Service) releaseDue(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("list due prompts: %w", err)
 	}
+	due = slices.DeleteFunc(due, func(d store.DueMessage) bool { return s.sessions.HistoryBusy(d.Session) })
 	for i := range due {
 		s.deliverAgain(due[i].Session, &due[i].Message)
 	}

@@ -24,6 +24,9 @@ type Sessions interface {
 	Derive(ctx context.Context, tx *store.Tx, id wire.SessionID, f *extract.Findings, at wire.Millis) (applied func(), err error)
 	ReplaceTodos(ctx context.Context, tx *store.Tx, id wire.SessionID, steps []extract.TodoStep) (applied func(), err error)
 	WithoutTodos() []wire.SessionID
+	// HistoryBusy says whether the session's history is being changed: then
+	// nothing is added for its agent.
+	HistoryBusy(id wire.SessionID) bool
 	PromptAccepted(id wire.SessionID, at wire.Millis)
 	PromptsConsumed(id wire.SessionID, endGrace bool)
 }

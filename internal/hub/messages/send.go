@@ -135,6 +135,9 @@ func (s *Service) queue(ctx context.Context, ns wire.Namespace, id wire.SessionI
 	err := s.store.WriteJob(ctx, store.Job{
 		Do: func(tx *store.Tx) (err error) {
 			touched = nil
+			if s.sessions.HistoryBusy(id) {
+				return wire.ErrHistoryBusy
+			}
 			if row, inserted, err = tx.InsertMessage(ctx, id, n); err != nil {
 				return err
 			}

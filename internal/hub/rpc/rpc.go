@@ -19,8 +19,13 @@ type Target interface {
 	Call(ctx context.Context, event string, args ...any) ([]json.RawMessage, error)
 }
 
-// TargetMissing says that nobody serves a method now.
-type TargetMissing struct{ Text string }
+// TargetMissing says that nobody serves a method now. NeverAsked says that
+// nobody did when the call was made; otherwise the target left before it
+// answered, and may have done what it was asked.
+type TargetMissing struct {
+	Text       string
+	NeverAsked bool
+}
 
 func (e *TargetMissing) Error() string { return e.Text }
 
@@ -50,7 +55,7 @@ var slow = map[string]bool{
 	wire.MethodListCodexModels: true, wire.MethodListCursorModels: true, wire.MethodListAgyModels: true,
 	wire.MethodMachinePiModels: true, wire.MethodMachineCopilotModels: true, wire.MethodListCopilotModels: true, wire.MethodListPiModels: true,
 	"listCodexSessions": true, "archiveCodexSession": true, "listPiSessions": true,
-	"fork-conversation": true, "rewind-conversation": true,
+	wire.MethodFork: true, wire.MethodRewind: true,
 }
 
 // Registry knows who serves which method.
@@ -181,7 +186,7 @@ func (r *Registry) find(ctx context.Context, method string) (Target, error) {
 	if r.arrived[method] == arrived {
 		delete(r.arrived, method) // whoever still waits finds it missing too
 	}
-	return nil, &TargetMissing{Text: "RPC handler not registered: " + method}
+	return nil, &TargetMissing{Text: "RPC handler not registered: " + method, NeverAsked: true}
 }
 
 // readReply is the JSON inside the acknowledgement: a string that holds JSON,

@@ -145,9 +145,14 @@ func (e *entry) preferences(v MetadataView) map[string]string {
 // beatJob makes a beat's lasting part durable: that the session is active, its
 // model and effort, and the modes to prefer at the next resume.
 func (s *Service) beatJob(ctx context.Context, ns wire.Namespace, a *wire.SessionAlive, now time.Time) store.Job {
-	j := s.job(ctx, a.SID, func(_ *store.Tx, row *store.Session) (bool, error) {
+	j := s.job(ctx, a.SID, func(tx *store.Tx, row *store.Session) (bool, error) {
 		if row == nil {
 			return false, nil
+		}
+		if !row.Active {
+			if err := s.revive(tx, row); err != nil {
+				return false, err
+			}
 		}
 		row.Active, row.ActiveAt = true, max(row.ActiveAt, wire.At(now))
 		adoptStored(row, a)

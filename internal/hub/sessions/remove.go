@@ -83,10 +83,12 @@ func (s *Service) Resolve(ns wire.Namespace, id wire.SessionID) wire.SessionID {
 	return id
 }
 
-// LifecycleArchived is the lifecycle state of a session that was put away.
+// The lifecycle states of a session that the hub itself reads and writes.
 const (
 	LifecycleRunning  = "running"
 	LifecycleArchived = "archived"
+
+	archivedByHub = "hub"
 )
 
 // Archive writes into the session's metadata that the hub has put it away,
@@ -99,7 +101,7 @@ func (s *Service) Archive(ctx context.Context, ns wire.Namespace, id wire.Sessio
 		err := editMetadata(row, func(m map[string]json.RawMessage) {
 			m["lifecycleState"] = wire.AppendString(nil, LifecycleArchived)
 			m["lifecycleStateSince"] = fmt.Append(nil, wire.At(s.now()))
-			m["archivedBy"] = wire.AppendString(nil, "hub")
+			m["archivedBy"] = wire.AppendString(nil, archivedByHub)
 			m["archiveReason"] = wire.AppendString(nil, reason)
 		})
 		if err != nil {
@@ -108,6 +110,18 @@ func (s *Service) Archive(ctx context.Context, ns wire.Namespace, id wire.Sessio
 		tx.Announce(patchEvent(ns, id, wire.SessionPatch{Metadata: shownMetadata(row)}))
 		return true, nil
 	}, nil)
+}
+
+// revive takes back what Archive wrote when a process that could not be reached
+// is there after all. What a process said of itself stays.
+func (s *Service) revive(tx *store.Tx, row *store.Session) error {
+	if _, view := present(row); view.LifecycleState != LifecycleArchived || view.ArchivedBy != archivedByHub {
+		return nil
+	}
+	return s.rewriteArchive(tx, row, Archived{
+		"lifecycleState":      wire.AppendString(nil, LifecycleRunning),
+		"lifecycleStateSince": fmt.Append(nil, wire.At(s.now())),
+	})
 }
 
 // archiveKeys are what Unarchive takes away and Rearchive puts back.

@@ -107,9 +107,11 @@ type live struct {
 
 // New makes a Service. Load comes before anything else.
 func New(st *store.Store, o Options) *Service {
-	s := &Service{store: st, now: o.Now, newID: o.NewID, log: o.Logger, tell: o.Live, all: map[wire.SessionID]*entry{}, aliases: map[wire.SessionID]store.Alias{}, appeared: make(chan struct{})}
-	s.held, s.suspects, s.busy = map[conversation][]wire.SessionID{}, map[conversation]bool{}, map[wire.SessionID]bool{}
-	s.nudge = make(chan struct{}, 1)
+	s := &Service{
+		store: st, now: o.Now, newID: o.NewID, log: o.Logger, tell: o.Live,
+		all: map[wire.SessionID]*entry{}, aliases: map[wire.SessionID]store.Alias{}, appeared: make(chan struct{}),
+		held: map[conversation][]wire.SessionID{}, suspects: map[conversation]bool{}, nudge: make(chan struct{}, 1), busy: map[wire.SessionID]bool{},
+	}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -365,9 +367,14 @@ type MetadataView struct {
 	HapiMcpURL              string              `json:"hapiMcpUrl"`
 	PreferredPermissionMode wire.PermissionMode `json:"preferredPermissionMode"`
 	PreferredCopilotMode    string              `json:"preferredCopilotAgentMode"`
+	ArchivedBy              string              `json:"archivedBy"`
 	SupersededBy            wire.SessionID      `json:"supersededBySessionId"`
 	StartingMode            *string             `json:"startingMode"`
 	CursorProtocol          string              `json:"cursorSessionProtocol"`
+	Diverged                bool                `json:"conversationHistoryDiverged"`
+	Capabilities            struct {
+		ConversationHistory map[string]bool `json:"conversationHistory"`
+	} `json:"capabilities"`
 
 	ClaudeSessionID   string `json:"claudeSessionId"`
 	CodexSessionID    string `json:"codexSessionId"`
