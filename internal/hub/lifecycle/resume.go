@@ -169,14 +169,8 @@ func (s *Service) awaitProcess(ctx context.Context, w *wire.Session, spawned wir
 // saysReady says whether the session's agent sends session-ready and a resume
 // has to wait for it.
 func saysReady(w *wire.Session) bool {
-	m := sessions.Metadata(w)
-	switch sessions.Flavor(w) {
-	case wire.FlavorPi:
-		return true
-	case wire.FlavorCursor:
-		return m.CursorProtocol == "acp"
-	}
-	return ptyOnly(m.StartingMode) != ""
+	m, flavor := sessions.Metadata(w), sessions.Flavor(w)
+	return flavor == wire.FlavorPi || flavor == wire.FlavorCursor && m.CursorProtocol == "acp" || ptyOnly(m.StartingMode) != ""
 }
 
 // Reopened is what became of a session that was put away.

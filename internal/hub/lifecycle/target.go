@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -31,10 +32,10 @@ func unavailable(text string) error {
 // that the routes of this package add to a refusal.
 func (s *Service) Get(ns wire.Namespace, id wire.SessionID) (wire.Session, error) {
 	w, err := s.sessions.Get(ns, s.sessions.Resolve(ns, id))
-	switch err {
-	case wire.ErrSessionNotFound:
+	switch {
+	case errors.Is(err, wire.ErrSessionNotFound):
 		return w, &wire.Error{Kind: wire.NotFound, Text: wire.ErrSessionNotFound.Text, Code: codeNotFound}
-	case wire.ErrSessionDenied:
+	case errors.Is(err, wire.ErrSessionDenied):
 		return w, &wire.Error{Kind: wire.Forbidden, Text: wire.ErrSessionDenied.Text, Code: codeDenied}
 	}
 	return w, err

@@ -123,8 +123,8 @@ func (s *Service) showRow(row *store.Session) wire.Session {
 // version: the process finds out at its next write. Metadata that is no object
 // tells nothing and is begun anew.
 func editMetadata(row *store.Session, change func(m map[string]json.RawMessage)) error {
-	m := map[string]json.RawMessage{}
-	if json.Unmarshal(row.Metadata, &m) != nil || len(m) == 0 {
+	m := metadataKeys(row)
+	if len(m) == 0 {
 		m = map[string]json.RawMessage{"path": json.RawMessage(`""`), "host": json.RawMessage(`""`)}
 	}
 	change(m)
@@ -136,4 +136,11 @@ func editMetadata(row *store.Session, change func(m map[string]json.RawMessage))
 	row.MetadataVersion++
 	row.Seq++
 	return nil
+}
+
+// metadataKeys is the row's metadata key by key; what is no object has none.
+func metadataKeys(row *store.Session) map[string]json.RawMessage {
+	var m map[string]json.RawMessage
+	_ = json.Unmarshal(row.Metadata, &m) // m stays nil
+	return m
 }

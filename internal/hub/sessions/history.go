@@ -106,10 +106,7 @@ func (s *Service) forkRow(source *store.Session, id wire.SessionID) store.Sessio
 // pruneHistory removes marks of messages that the session does not have from
 // its metadata, and says nothing about it.
 func (s *Service) pruneHistory(ctx context.Context, tx *store.Tx, row *store.Session) error {
-	var m map[string]json.RawMessage
-	if json.Unmarshal(row.Metadata, &m) != nil {
-		return nil
-	}
+	m := metadataKeys(row)
 	changed := false
 	for _, key := range historyKeys {
 		var marks map[wire.LocalID]json.RawMessage

@@ -134,8 +134,8 @@ type Archived map[string]json.RawMessage
 func (s *Service) Unarchive(ctx context.Context, ns wire.Namespace, id wire.SessionID) (was Archived, err error) {
 	err = s.edit(ctx, ns, id, func(tx *store.Tx, row *store.Session) (bool, error) {
 		was = Archived{}
-		var m map[string]json.RawMessage
-		if json.Unmarshal(row.Metadata, &m) != nil || m == nil {
+		m := metadataKeys(row)
+		if len(m) == 0 {
 			return false, nil
 		}
 		for _, key := range archiveKeys {
