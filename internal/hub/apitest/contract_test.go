@@ -15,7 +15,7 @@ func TestTrafficOutsideTheContractIsReported(t *testing.T) {
 		answer             string
 		wantFault          bool
 	}{
-		"an answer as published":           {"GET", "/health", "", 200, `{"status":"ok","protocolVersion":1,"capabilities":{}}`, false},
+		"an answer as published":           {"GET", "/health", "", 200, `{"status":"ok","protocolVersion":1,"capabilities":{},"ready":true}`, false},
 		"an answer that lacks a key":       {"GET", "/health", "", 200, `{"status":"ok"}`, true},
 		"an undocumented status":           {"GET", "/health", "", 418, `{"error":"tea"}`, true},
 		"an undocumented route":            {"GET", "/api/nope", "", 200, `{}`, true},
