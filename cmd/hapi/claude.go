@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
 	"path/filepath"
 	"syscall"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -100,21 +98,6 @@ func workingDirectory() (string, error) {
 		return "", fmt.Errorf("find the working directory: %w", err)
 	}
 	return dir, nil
-}
-
-// sessionLog is a file of this process: the terminal is for the person.
-func sessionLog(data *home.Home) (*slog.Logger, func(), error) {
-	dir := data.Path("logs")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, nil, fmt.Errorf("make the log directory: %w", err)
-	}
-	name := fmt.Sprintf("%s-pid-%d.log", time.Now().Format("2006-01-02-15-04-05"), os.Getpid())
-	f, err := os.OpenFile(filepath.Join(dir, name), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, nil, fmt.Errorf("open the log: %w", err)
-	}
-	logger, err := newLogger(f)
-	return logger, func() { _ = f.Close() }, err
 }
 
 // untilSignal ends with the reason the session tells its hub.

@@ -56,7 +56,7 @@ func (l launch) run(cmd *cobra.Command) error {
 	if err != nil {
 		return err
 	}
-	logger, closeLog, err := sessionLog(data)
+	logger, _, closeLog, err := openLog(data, "")
 	if err != nil {
 		return err
 	}
@@ -136,7 +136,6 @@ func (l launch) facts(data *home.Home, c *home.Client) session.Facts {
 			"path": l.open.Dir, "host": c.Hostname, "version": version, "os": platform, "machineId": c.MachineID, "homeDir": userHome,
 			"happyHomeDir": data.Dir, "happyLibDir": lib, "happyToolsDir": lib, "startedFromRunner": l.startedBy == "runner", "hostPid": os.Getpid(),
 			"startedBy": l.startedBy, "lifecycleState": "running", "lifecycleStateSince": time.Now().UnixMilli(), "flavor": l.agent.Flavor(),
-			"capabilities": map[string]any{"terminal": false},
 		},
 	}
 	maps.Copy(f.Metadata, l.metadata)

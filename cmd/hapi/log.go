@@ -1,11 +1,16 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
+	"time"
+
+	"hapi/internal/home"
 )
 
 // newLogger logs as HAPI_LOG_LEVEL (debug, info, warn, error) and
@@ -29,4 +34,22 @@ func newLogger(w io.Writer) (*slog.Logger, error) {
 	default:
 		return nil, fmt.Errorf("HAPI_LOG_FORMAT is %q; it can be text or json", format)
 	}
+}
+
+// openLog makes a log file of this process: the terminal is for the person. Kind
+// ends its name.
+func openLog(data *home.Home, kind string) (log *slog.Logger, path string, done func(), err error) {
+	dir := data.Path("logs")
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, "", nil, fmt.Errorf("make the log directory: %w", err)
+	}
+	path = filepath.Join(dir, fmt.Sprintf("%s-pid-%d%s.log", time.Now().Format("2006-01-02-15-04-05"), os.Getpid(), kind))
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+	if err != nil {
+		return nil, "", nil, fmt.Errorf("open the log: %w", err)
+	}
+	if log, err = newLogger(f); err != nil {
+		return nil, "", nil, errors.Join(err, f.Close())
+	}
+	return log, path, func() { _ = f.Close() }, nil
 }

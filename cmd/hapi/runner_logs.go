@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"time"
@@ -15,21 +14,6 @@ import (
 	"hapi/internal/control"
 	"hapi/internal/home"
 )
-
-// openLog makes the log file of this process: the terminal is for the person.
-func openLog(data *home.Home, kind string) (log *slog.Logger, path string, done func(), err error) {
-	dir := data.Path("logs")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, "", nil, fmt.Errorf("make the log directory: %w", err)
-	}
-	path = filepath.Join(dir, fmt.Sprintf("%s-pid-%d%s.log", time.Now().Format("2006-01-02-15-04-05"), os.Getpid(), kind))
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-	if err != nil {
-		return nil, "", nil, fmt.Errorf("open the log: %w", err)
-	}
-	logger, err := newLogger(f)
-	return logger, path, func() { _ = f.Close() }, err
-}
 
 func newRunnerLogs() *cobra.Command {
 	var follow bool

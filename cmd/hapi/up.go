@@ -45,7 +45,7 @@ or --local say otherwise; whoever comes needs the access token.`,
 }
 
 func runUp(cmd *cobra.Command, flags home.HubFlags, given []string) error {
-	ctx, out := cmd.Context(), cmd.OutOrStdout()
+	ctx := cmd.Context()
 	data, err := home.Open(os.LookupEnv)
 	if err != nil {
 		return err
@@ -58,26 +58,43 @@ func runUp(cmd *cobra.Command, flags home.HubFlags, given []string) error {
 	if err != nil {
 		return err
 	}
+	log, logPath, closeLog, err := openLog(data, "-up")
+	if err != nil {
+		return err
+	}
+	defer closeLog()
+	lock, err := data.LockHub(c.DBPath)
+	if err != nil {
+		return err
+	}
+	err = serveUp(cmd, data, c, lock, func(hubURL string) (runner.Options, error) {
+		o, err := upRunner(ctx, data, c, hubURL, roots)
+		o.Logger, o.LogPath = log, logPath
+		return o, err
+	})
+	return errors.Join(err, lock.Release())
+}
+
+// serveUp runs the hub, and the runner as long as the hub is there.
+func serveUp(cmd *cobra.Command, data *home.Home, c *home.Hub, lock *home.HubLock, beside func(hubURL string) (runner.Options, error)) error {
+	ctx, out := cmd.Context(), cmd.OutOrStdout()
 	listener, err := listen(cmd, c)
 	if err != nil {
 		return err
 	}
 	at := addressesOf(listener.Addr())
 	c.CORSOrigins = append(c.CORSOrigins, at.all()...) // a phone opens the app under one of them
-	log, logPath, closeLog, err := openLog(data, "-up")
+	o, err := beside(at.local)
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	defer closeLog()
-	h, err := hub.Open(ctx, c, hub.Options{Logger: log})
+	h, err := hub.Open(ctx, c, hub.Options{Logger: o.Logger})
 	if err != nil {
 		return errors.Join(err, listener.Close())
 	}
-	o, err := upRunner(ctx, data, c, at.local, roots)
-	if err != nil {
-		return errors.Join(err, listener.Close())
+	if err := lock.Announce(at.local); err != nil {
+		o.Logger.Warn("who holds the data directory was not written down", "err", err)
 	}
-	o.Logger, o.LogPath = log, logPath
 	work, ctx := errgroup.WithContext(ctx)
 	serving, stopHub := context.WithCancel(context.WithoutCancel(ctx)) // the runner says goodbye to it first
 	ready := make(chan struct{})
@@ -89,7 +106,7 @@ func runUp(cmd *cobra.Command, flags home.HubFlags, given []string) error {
 		case <-ctx.Done():
 			return nil
 		}
-		printUp(out, data, c, at, logPath)
+		printUp(out, data, c, at, o.LogPath)
 		err := runner.Run(ctx, o)
 		if errors.Is(err, runner.ErrRunning) {
 			fmt.Fprintln(out, "Another runner is running for this data directory; it goes on.")
