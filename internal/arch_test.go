@@ -53,6 +53,7 @@ var floors = map[string]int{
 	"internal/hub/scratchlist": 2,
 	"internal/hub/push":        2,
 	"internal/hub/terminals":   2,
+	"internal/hub/tokens":      2,
 
 	"internal/media":          1,
 	"internal/peers":          2,

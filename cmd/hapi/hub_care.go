@@ -107,7 +107,7 @@ func newHubPrune() *cobra.Command {
 		Long: `Delete the sessions, of all namespaces, that nothing has happened in for so many
 days, with their messages. Active and pinned sessions stay.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			days, err := parseDays(olderThan)
+			days, err := parseDays("--older-than", olderThan)
 			if err != nil {
 				return err
 			}
@@ -130,17 +130,22 @@ days, with their messages. Active and pinned sessions stay.`,
 	return cmd
 }
 
-func parseDays(text string) (int, error) {
+func parseDays(flag, text string) (int, error) {
 	n, err := strconv.Atoi(strings.TrimSuffix(strings.TrimSpace(text), "d"))
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("--older-than is %q; it is a number of days, such as 90d", text)
+		return 0, fmt.Errorf("%s is %q; it is a number of days, such as 90d", flag, text)
 	}
 	return n, nil
 }
 
-// atHub asks the hub of this data directory for something as its owner; if none
-// runs, one runs for as long as that takes.
+// atHub posts to the hub of this data directory as its owner.
 func atHub(ctx context.Context, path string, in, out any) error {
+	return askOwner(ctx, http.MethodPost, path, in, out)
+}
+
+// askOwner asks the hub of this data directory for something as its owner; if
+// none runs, one runs for as long as that takes.
+func askOwner(ctx context.Context, method, path string, in, out any) error {
 	dir, c, err := openHubHome(ctx)
 	if err != nil {
 		return err
@@ -151,15 +156,15 @@ func atHub(ctx context.Context, path string, in, out any) error {
 		if !ok {
 			return err
 		}
-		return askHub(ctx, running.Address, c.Token.Text, path, in, out)
+		return askHub(ctx, running.Address, c.Token.Text, method, path, in, out)
 	}
 	if err != nil {
 		return err
 	}
-	return errors.Join(askOwnHub(ctx, c, path, in, out), lock.Release())
+	return errors.Join(askOwnHub(ctx, c, method, path, in, out), lock.Release())
 }
 
-func askOwnHub(ctx context.Context, c *home.Hub, path string, in, out any) error {
+func askOwnHub(ctx context.Context, c *home.Hub, method, path string, in, out any) error {
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -174,7 +179,7 @@ func askOwnHub(ctx context.Context, c *home.Hub, path string, in, out any) error
 	go func() { ended <- h.Serve(serving, listener, func() { close(ready) }) }()
 	select {
 	case <-ready:
-		err = askHub(ctx, "http://"+listener.Addr().String(), c.Token.Text, path, in, out)
+		err = askHub(ctx, "http://"+listener.Addr().String(), c.Token.Text, method, path, in, out)
 		stop()
 		return errors.Join(err, <-ended)
 	case err := <-ended:
@@ -183,21 +188,25 @@ func askOwnHub(ctx context.Context, c *home.Hub, path string, in, out any) error
 	}
 }
 
-// askHub signs in and posts.
-func askHub(ctx context.Context, address, token, path string, in, out any) error {
+// askHub signs in and asks.
+func askHub(ctx context.Context, address, token, method, path string, in, out any) error {
 	var grant struct{ Token string }
-	if err := postJSON(ctx, address+"/api/auth", "", map[string]string{"accessToken": token}, &grant); err != nil {
+	if err := callJSON(ctx, http.MethodPost, address+"/api/auth", "", map[string]string{"accessToken": token}, &grant); err != nil {
 		return fmt.Errorf("sign in to the hub at %s: %w", address, err)
 	}
-	return postJSON(ctx, address+path, grant.Token, in, out)
+	return callJSON(ctx, method, address+path, grant.Token, in, out)
 }
 
-func postJSON(ctx context.Context, url, bearer string, in, out any) error {
-	raw, err := json.Marshal(in)
-	if err != nil {
-		return err
+func callJSON(ctx context.Context, method, url, bearer string, in, out any) error {
+	var body io.Reader
+	if in != nil {
+		raw, err := json.Marshal(in)
+		if err != nil {
+			return err
+		}
+		body = bytes.NewReader(raw)
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(raw))
+	req, err := http.NewRequestWithContext(ctx, method, url, body)
 	if err != nil {
 		return err
 	}
@@ -209,17 +218,17 @@ func postJSON(ctx context.Context, url, bearer string, in, out any) error {
 		return err
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
+	raw, err := io.ReadAll(res.Body)
 	if err != nil {
 		return err
 	}
 	if res.StatusCode != http.StatusOK {
 		var refused struct{ Error string }
-		_ = json.Unmarshal(body, &refused) // what is not JSON is shown as it is
+		_ = json.Unmarshal(raw, &refused) // what is not JSON is shown as it is
 		if refused.Error == "" {
-			refused.Error = strings.TrimSpace(string(body))
+			refused.Error = strings.TrimSpace(string(raw))
 		}
 		return fmt.Errorf("the hub answered %d: %s", res.StatusCode, refused.Error)
 	}
-	return json.Unmarshal(body, out)
+	return json.Unmarshal(raw, out)
 }

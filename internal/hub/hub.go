@@ -32,6 +32,7 @@ import (
 	"hapi/internal/hub/sessions"
 	"hapi/internal/hub/store"
 	"hapi/internal/hub/terminals"
+	"hapi/internal/hub/tokens"
 	"hapi/internal/hub/usage"
 	"hapi/internal/hub/webui"
 	"hapi/internal/socketio"
@@ -73,6 +74,7 @@ type Hub struct {
 	handler   http.Handler
 	ready     atomic.Bool
 
+	tokens    *tokens.Service
 	notes     *scratchlist.Service
 	terminals *terminals.Service
 }
@@ -126,7 +128,8 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 		AllowOrigin: origins.Allows, AllowAnyOrigin: origins.Any(), Logger: h.log,
 		Address: func(r *http.Request) string { return string(auth.AddressOf(r)) },
 	})
-	keys := auth.New(auth.Keys{Token: c.Token.Text, JWTSecret: c.JWTSecret, OwnerID: c.OwnerID}, auth.Options{Logger: h.log})
+	h.tokens = tokens.New(st, tokens.Options{})
+	keys := auth.New(auth.Keys{Token: c.Token.Text, JWTSecret: c.JWTSecret, OwnerID: c.OwnerID}, auth.Options{Keyring: h.tokens, Logger: h.log})
 	h.lifecycle = lifecycle.New(h.sessions, h.machines, st, calls, h.messages, lifecycle.Options{Logger: h.log, Waits: o.Waits})
 	settings := home.At(c.Dir)
 	h.terminals = terminals.New(h.sessions, terminals.Options{Max: c.TerminalMax, Idle: c.TerminalIdle})
@@ -140,7 +143,7 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 	h.terminals.ServedBy(processes)
 	h.api = api.New(api.Deps{
 		Auth: keys, OwnerID: c.OwnerID, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, RPC: calls,
-		Notes: h.notes, Push: push.New(st, push.Options{PublicKey: c.VAPID.Public}), Settings: settings, Storage: st,
+		Notes: h.notes, Push: push.New(st, push.Options{PublicKey: c.VAPID.Public}), Settings: settings, Storage: st, Tokens: h.tokens,
 		Lifecycle: h.lifecycle, Usage: h.usage, Bus: bus, Changes: st, Origins: origins, WebUI: app, Ready: h.ready.Load, Logger: h.log, Counted: h.metrics.Route,
 	})
 	h.metrics.Gauge("hapi_watchers", h.api.Watchers)
@@ -184,7 +187,7 @@ func (h *Hub) Serve(ctx context.Context, listener net.Listener, ready func()) er
 }
 
 func (h *Hub) run(ctx context.Context, listener net.Listener, ready func()) error {
-	if err := errors.Join(h.sessions.Load(ctx), h.machines.Load(ctx)); err != nil {
+	if err := errors.Join(h.tokens.Load(ctx), h.sessions.Load(ctx), h.machines.Load(ctx)); err != nil {
 		return errors.Join(err, listener.Close())
 	}
 	server := &http.Server{
@@ -225,6 +228,7 @@ func (h *Hub) stop(ctx context.Context, server *http.Server) error {
 	group.Go(func() error { return server.Shutdown(ctx) })
 	h.api.CloseStreams()
 	h.lifecycle.Close()
+	h.tokens.Close()
 	if err := group.Wait(); err != nil {
 		h.log.Warn("some requests did not end in time and are cut off", "err", err)
 		return server.Close()

@@ -44,6 +44,7 @@ type Deps struct {
 	Push     *push.Service
 	Settings Settings
 	Storage  Storage
+	Tokens   Tokens
 
 	// Ready says whether the services take calls; before and after, routes
 	// that need them answer 503.
@@ -75,6 +76,7 @@ type API struct {
 	push     *push.Service
 	settings Settings
 	storage  Storage
+	tokens   Tokens
 
 	watchers watchers
 	uploads  chan struct{} // one token for each upload being relayed
@@ -90,7 +92,7 @@ func New(d Deps) *API {
 		auth: d.Auth, ownerID: d.OwnerID, sessions: d.Sessions, messages: d.Messages, machines: d.Machines, lifecycle: d.Lifecycle,
 		rpc: d.RPC, bus: d.Bus, changes: d.Changes, origins: d.Origins, webUI: d.WebUI, ready: d.Ready, log: d.Logger, counted: d.Counted,
 		notes: d.Notes,
-		push:  d.Push, settings: d.Settings, storage: d.Storage,
+		push:  d.Push, settings: d.Settings, storage: d.Storage, tokens: d.Tokens,
 		usage:   d.Usage,
 		uploads: make(chan struct{}, maxUploads),
 	}
@@ -176,6 +178,7 @@ func (a *API) routes() http.Handler {
 	a.scratchlistRoutes(known)
 	a.pushRoutes(known)
 	a.hubRoutes(known)
+	a.tokenRoutes(known)
 	a.absentRoutes(known)
 	a.handle(known, "GET /api/sessions/{id}/generated-images/{imageId}", a.generatedImage)
 	a.handle(known, "GET /api/sessions/{id}/export", a.exportSession)
