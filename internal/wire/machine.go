@@ -15,7 +15,7 @@ type Machine struct {
 	MetadataVersion    int64           `json:"metadataVersion"`
 	RunnerState        json.RawMessage `json:"runnerState"`
 	RunnerStateVersion int64           `json:"runnerStateVersion"`
-	Health             *Health         `json:"health,omitempty"`
+	Health             *Health         `json:"health"`
 }
 
 // Health is a machine's load as its runner measured it. Clients refuse unknown keys.

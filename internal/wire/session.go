@@ -11,8 +11,8 @@ type Session struct {
 	Seq               int64           `json:"seq"`
 	CreatedAt         Millis          `json:"createdAt"`
 	UpdatedAt         Millis          `json:"updatedAt"`
-	Pinned            bool            `json:"pinned,omitempty"`
-	GlobalPinned      bool            `json:"globalPinned,omitempty"`
+	Pinned            bool            `json:"pinned"`
+	GlobalPinned      bool            `json:"globalPinned"`
 	Active            bool            `json:"active"`
 	ActiveAt          Millis          `json:"activeAt"`
 	Metadata          json.RawMessage `json:"metadata"` // an object with path and host, or null
