@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
-	"syscall"
 	"testing"
 
 	"hapi/internal/modeltest"
@@ -69,7 +68,7 @@ func TestWhatIsSaidToCodexAtTheTerminalIsOnTheHub(t *testing.T) {
 	}
 }
 
-func TestMessageTakesCodexOverAndAnotherTerminalGoesOn(t *testing.T) {
+func TestMessageTakesCodexOverAndTwoSpacesTakeItBack(t *testing.T) {
 	w := newWorld(t)
 	w.model.Script(modeltest.Text("I heard it at the desk."), modeltest.Text("I heard it from afar."), modeltest.Text("And at the desk again."))
 	v := newTerminal(t)
@@ -85,13 +84,11 @@ func TestMessageTakesCodexOverAndAnotherTerminalGoesOn(t *testing.T) {
 	if got := w.model.Requests()[1].All(); !strings.Contains(got, "plover") {
 		t.Errorf("the conversation was lost: %q", got)
 	}
-	_ = w.session.cmd.Process.Signal(syscall.SIGTERM)
-	<-w.session.done
-	w.wait("the end of the session", func() bool { return !w.detail().Active })
-	v = newTerminal(t)
-	w.startCodexAt(v, "--existing-session-id", string(w.id))
+	v.shows(w, "space twice")
+	v.typing("  ")
 	w.side(true)
-	v.shows(w, "I heard it from afar.")
+	v.codexReady(w)
+	v.shows(w, "I heard it from afar.") // Codex itself shows what was said meanwhile
 	v.enter(w, "Once more")
 	w.waitSaid("And at the desk again.")
 	if got := w.model.Requests()[2].All(); !strings.Contains(got, "I heard it from afar.") {
