@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -195,7 +196,7 @@ func machineFacts(data *home.Home, c *home.Client, exe string) map[string]any {
 // startRunner starts the daemon and waits until it answers.
 func startRunner(cmd *cobra.Command, given []string) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
-	data, c, roots, err := prepareRunner(ctx, given)
+	data, _, roots, err := prepareRunner(ctx, given)
 	if err != nil {
 		return err
 	}
@@ -215,7 +216,7 @@ func startRunner(cmd *cobra.Command, given []string) error {
 	}
 	fmt.Fprintf(out, "The runner is running (pid %d).\n", status.PID)
 	if status.Problem != "" {
-		fmt.Fprintf(out, "It goes on trying to reach the hub at %s: %s\n", c.APIURL.Text, status.Problem)
+		fmt.Fprintf(out, "It has no hub yet, and goes on trying: %s\n", status.Problem)
 	}
 	return nil
 }
@@ -224,7 +225,7 @@ func startRunner(cmd *cobra.Command, given []string) error {
 type daemon struct {
 	cmd    *exec.Cmd
 	ended  chan struct{}
-	output string // file with what it printed
+	output string // file with its complaints
 }
 
 func detach(data *home.Home, roots []string) (*daemon, error) {
@@ -245,7 +246,7 @@ func detach(data *home.Home, roots []string) (*daemon, error) {
 		args = append(args, "--workspace-root", root)
 	}
 	d := &daemon{cmd: exec.CommandContext(context.Background(), exe, args...), ended: make(chan struct{}), output: printed.Name()}
-	d.cmd.Dir, d.cmd.Stdout, d.cmd.Stderr = data.Dir, printed, printed
+	d.cmd.Dir, d.cmd.Stderr = data.Dir, printed
 	runner.Detach(d.cmd)
 	if err := d.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the runner: %w", err)
@@ -279,7 +280,7 @@ func (d *daemon) await(ctx context.Context, data *home.Home) (control.Status, er
 		case <-tick.C:
 		case <-d.ended:
 			raw, _ := os.ReadFile(d.output) // what is there is shown
-			return control.Status{}, fmt.Errorf("the runner did not start:\n%s", raw)
+			return control.Status{}, fmt.Errorf("the runner did not start: %s", strings.TrimPrefix(strings.TrimSpace(string(raw)), "Error: "))
 		case <-ctx.Done():
 			return control.Status{}, context.Cause(ctx)
 		}

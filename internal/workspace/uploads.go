@@ -122,17 +122,26 @@ func (u *Uploads) Delete(path string) error {
 	return nil
 }
 
-// Close removes all uploads.
+// Close removes all uploads of the session, also those to earlier processes that
+// were killed.
 func (u *Uploads) Close() error {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	u.gone = true
-	if u.root == nil {
-		return nil
+	var err error
+	if u.root != nil {
+		err = u.root.Close()
+		u.root = nil
 	}
-	dir := u.root.Name()
-	err := errors.Join(u.root.Close(), os.RemoveAll(dir))
-	u.root = nil
+	kept, readErr := os.ReadDir(UploadsBase())
+	if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) {
+		err = errors.Join(err, readErr)
+	}
+	for _, entry := range kept {
+		if strings.HasPrefix(entry.Name(), safeName(u.session)+"-") {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(UploadsBase(), entry.Name())))
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("remove uploads: %w", err)
 	}
