@@ -92,6 +92,7 @@ func newWorld(t *testing.T) *world {
 	}
 	t.Cleanup(w.explain)
 	w.startHub()
+	t.Cleanup(w.explainConversation)
 	return w
 }
 
@@ -107,6 +108,16 @@ func (w *world) explain() {
 	for _, path := range logs {
 		raw, _ := os.ReadFile(path)
 		w.t.Logf("%s:\n%s", filepath.Base(path), raw)
+	}
+}
+
+// explainConversation does it while the hub is still there.
+func (w *world) explainConversation() {
+	if !w.t.Failed() || w.id == "" {
+		return
+	}
+	if status, raw, err := w.tryCall(http.MethodGet, w.path("/messages?limit=100"), nil); err == nil && status == http.StatusOK {
+		w.t.Logf("the newest messages:\n%s", raw)
 	}
 }
 
@@ -318,7 +329,7 @@ func (w *world) tryCall(method, path string, body any) (int, []byte, error) {
 		}
 		reader = bytes.NewReader(raw)
 	}
-	req, err := http.NewRequestWithContext(w.t.Context(), method, w.url(path), reader)
+	req, err := http.NewRequestWithContext(context.WithoutCancel(w.t.Context()), method, w.url(path), reader) // also at the end
 	if err != nil {
 		return 0, nil, err
 	}

@@ -43,6 +43,8 @@ func New(t testing.TB) *Server {
 		writeJSON(w, http.StatusOK, map[string]int{"input_tokens": 100})
 	})
 	mux.HandleFunc("POST /v1/responses", s.responses)
+	mux.HandleFunc("POST /v1/chat/completions", s.chat)
+	mux.HandleFunc("POST /v1beta/models/{call}", s.gemini)
 	mux.HandleFunc("/", func(w http.ResponseWriter, _ *http.Request) { // what agents ask besides is not the test's business
 		writeJSON(w, http.StatusNotFound, apiError("not_found_error", "no such endpoint"))
 	})
@@ -103,13 +105,16 @@ type Request struct {
 	Stream   bool            `json:"stream"`
 	System   json.RawMessage `json:"system"`
 	Messages []Message       `json:"messages"`
-	Tools    []struct {
-		Name string `json:"name"`
-	} `json:"tools"`
+	Tools    []Tool          `json:"tools"`
 	// Reasoning is how hard the model is to think, of the Responses API.
 	Reasoning struct {
 		Effort string `json:"effort"`
 	} `json:"reasoning"`
+}
+
+// Tool is one the model may use.
+type Tool struct {
+	Name string `json:"name"`
 }
 
 // Message is one message of a request.

@@ -4,6 +4,7 @@
 package acp
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -162,7 +163,7 @@ func (c *conversation) work(ctx context.Context, proc *process, t *turn, p agent
 	select {
 	case o = <-answered:
 	case <-ctx.Done():
-		c.abandon(ctx, proc, t)
+		c.abandon(ctx, proc)
 		return context.Cause(ctx)
 	}
 	proc.withdrawAsks(errFinished)
@@ -182,6 +183,11 @@ func (c *conversation) finish(proc *process, raw []byte, interrupted bool) error
 	answer, err := read[struct {
 		StopReason string `json:"stopReason"`
 		Usage      *usage `json:"usage"`
+		Meta       struct {
+			Quota struct {
+				Tokens *usage `json:"token_count"` // where Gemini says it
+			} `json:"quota"`
+		} `json:"_meta"`
 	}](raw)
 	if err != nil {
 		return &agent.Failure{Kind: agent.Stopped, Text: c.spec.Label + " answered something unreadable: " + err.Error()}
@@ -191,8 +197,8 @@ func (c *conversation) finish(proc *process, raw []byte, interrupted bool) error
 	}
 	c.handling.Lock()
 	c.convert.flush()
-	if answer.Usage != nil {
-		c.convert.usage(answer.Usage)
+	if used := cmp.Or(answer.Usage, answer.Meta.Quota.Tokens); used != nil {
+		c.convert.usage(used)
 	}
 	c.handling.Unlock()
 	c.followTitle(proc)
@@ -299,7 +305,8 @@ func (c *conversation) abort(proc *process) {
 }
 
 // abandon stops a turn that nobody waits for any more.
-func (c *conversation) abandon(ctx context.Context, proc *process, t *turn) {
+func (c *conversation) abandon(ctx context.Context, proc *process) {
+	proc.remember()
 	proc.withdrawAsks(errEnded)
 	c.abort(proc)
 	c.settle(context.Cause(ctx).Error())

@@ -9,7 +9,9 @@ import (
 	"log/slog"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,14 +42,16 @@ type process struct {
 	err    error         // how it ended; valid after done
 	files  *files
 	shells *shells
+	mark   string // of everything it starts, in the environment; empty: none
 
 	mu      sync.Mutex
 	closed  bool           // no request is served any more
 	serving sync.WaitGroup // requests of the agent
 	asks    map[string]context.CancelCauseFunc
-	written func()  // called once a prompt was written
-	opened  *native // nil until the agent has a session
-	lists   bool    // it can list its sessions
+	written func()          // called once a prompt was written
+	family  []child.Process // of the agent, as far as it was seen
+	opened  *native         // nil until the agent has a session
+	lists   bool            // it can list its sessions
 }
 
 // native is the agent's session, or nil.
@@ -83,6 +87,9 @@ func startProcess(ctx context.Context, o processOptions) (*process, error) {
 	p := &process{
 		cmd: cmd, stderr: &child.Tail{Max: stderrTail}, files: files, shells: newShells(files, o.env),
 		done: make(chan struct{}), exited: make(chan struct{}), asks: map[string]context.CancelCauseFunc{},
+	}
+	if i := slices.IndexFunc(o.env, func(pair string) bool { return strings.HasPrefix(pair, "HAPI_SESSION_ID=") }); i >= 0 {
+		p.mark = o.env[i]
 	}
 	cmd.Stderr = p.stderr
 	cmd.WaitDelay = readWithin
@@ -202,17 +209,36 @@ func (p *process) call(ctx context.Context, method string, params any) (json.Raw
 	return sdk.SendRequest[json.RawMessage](p.conn, ctx, method, params)
 }
 
+// remember notes what the agent has started, before it is left without a parent.
+func (p *process) remember() {
+	family := child.Descendants(p.cmd.Process.Pid)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.family = append(p.family, family...)
+}
+
+// sweep kills what the agent started and left behind.
+func (p *process) sweep() {
+	p.mu.Lock()
+	family := p.family
+	p.mu.Unlock()
+	if p.mark != "" {
+		family = append(family, child.Bearing(p.mark)...)
+	}
+	child.Sweep(p.cmd, family)
+}
+
 // end lets the agent finish by ending its input, and kills it if it does not.
 func (p *process) end() {
-	family := child.Descendants(p.cmd.Process.Pid)
+	p.remember()
 	p.withdrawAsks(errEnded)
 	_ = p.stdin.Close() // it may have gone
 	select {
 	case <-p.exited:
-		child.Sweep(p.cmd, family) // what it started and left behind
 	case <-time.After(endWithin):
 		child.Kill(p.cmd, p.exited)
 	}
+	p.sweep()
 	<-p.done
 }
 
@@ -235,6 +261,7 @@ func (p *process) kill() {
 	default:
 	}
 	child.Kill(p.cmd, p.exited)
+	p.sweep()
 	<-p.done
 }
 

@@ -21,7 +21,7 @@ func (c *conversation) greet(ctx context.Context, p *process) error {
 	raw, err := p.call(ctx, sdk.AgentMethodInitialize, map[string]any{
 		"protocolVersion": sdk.ProtocolVersionNumber,
 		"clientCapabilities": map[string]any{
-			"fs": map[string]bool{"readTextFile": true, "writeTextFile": true}, "terminal": true,
+			"fs": map[string]bool{"readTextFile": !c.spec.ownReads, "writeTextFile": true}, "terminal": true,
 			"_meta": map[string]bool{"parameterizedModelPicker": true},
 		},
 		"clientInfo": map[string]string{"name": "hapi", "version": "1"},
@@ -200,27 +200,28 @@ func (c *conversation) update(p *process, params json.RawMessage) {
 
 func firstNumber(list ...*int64) *int64 { return (*usage)(nil).number(list...) }
 
-// lateAfter is how long what an agent says between turns is collected.
-const lateAfter = 250 * time.Millisecond
+// silence is after how long without an update what was said so far is shown.
+const silence = 250 * time.Millisecond
 
-// shown notes that the agent works. Outside of a turn nothing ends a text but
-// silence. The caller holds handling.
+// shown notes that the agent works. In a turn its text may go on after a
+// silence; between turns nothing else ends it. The caller holds handling.
 func (c *conversation) shown() {
 	if t, _ := c.current(); t != nil {
 		t.work()
+	}
+	if c.late != nil {
+		c.late.Reset(silence)
 		return
 	}
-	if c.late == nil {
-		c.late = time.AfterFunc(lateAfter, func() {
-			c.handling.Lock()
-			defer c.handling.Unlock()
-			if t, _ := c.current(); t == nil {
-				c.convert.flush()
-			}
-		})
-		return
-	}
-	c.late.Reset(lateAfter)
+	c.late = time.AfterFunc(silence, func() {
+		c.handling.Lock()
+		defer c.handling.Unlock()
+		if t, _ := c.current(); t != nil {
+			c.convert.show()
+			return
+		}
+		c.convert.flush()
+	})
 }
 
 // quiet times of a replay, which an agent may go on with after it answered.

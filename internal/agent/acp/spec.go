@@ -17,4 +17,23 @@ type Spec struct {
 
 	text     textMode // how its texts grow, where that is known
 	compacts bool     // it takes /compact without saying so
+	// ownReads: it reads files itself. Where it reads them through us, it takes
+	// one that is not there for a failure, and cannot make new ones.
+	ownReads bool
+}
+
+// OpenCode is https://opencode.ai.
+var OpenCode = Spec{
+	Flavor: wire.FlavorOpencode, Label: "OpenCode", Command: "opencode", Args: []string{"acp"},
+	Install: "Install it with `npm install -g opencode-ai`, or set HAPI_OPENCODE_PATH to its executable",
+	Login:   "Run `opencode auth login` there once",
+	text:    delta,
+}
+
+// Gemini is Google's Gemini CLI.
+var Gemini = Spec{
+	Flavor: wire.FlavorGemini, Label: "Gemini", Command: "gemini", Args: []string{"--acp"},
+	Install: "Install it with `npm install -g @google/gemini-cli`, or set HAPI_GEMINI_PATH to its executable",
+	Login:   "Set GEMINI_API_KEY where hapi is started, or run `gemini` there once and log in",
+	text:    delta, ownReads: true,
 }

@@ -49,13 +49,21 @@ func (s *segment) add(piece string) {
 	switch {
 	case s.at.IsZero():
 		s.at = now
-	case now.Sub(s.at) >= snapshotEvery && len(s.text) > s.shown+s.shown/4 && !blank(s.text):
-		if s.id == "" {
-			s.id = uuid.NewString()
-		}
-		s.at, s.shown = now, len(s.text)
-		s.emit(map[string]any{"type": s.kind, "message": s.text, "id": s.id, "live": true})
+	case now.Sub(s.at) >= snapshotEvery && len(s.text) > s.shown+s.shown/4:
+		s.show()
 	}
+}
+
+// show shows the text so far.
+func (s *segment) show() {
+	if len(s.text) == s.shown || blank(s.text) {
+		return
+	}
+	if s.id == "" {
+		s.id = uuid.NewString()
+	}
+	s.at, s.shown = s.now(), len(s.text)
+	s.emit(map[string]any{"type": s.kind, "message": s.text, "id": s.id, "live": true})
 }
 
 func (s *segment) join(piece string) {

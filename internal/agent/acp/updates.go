@@ -169,6 +169,12 @@ func (c *converter) flush() {
 	c.message.flush()
 }
 
+// show shows what is being said, as far as it has come.
+func (c *converter) show() {
+	c.thought.show()
+	c.message.show()
+}
+
 func (c *converter) showPlan(entries []planEntry) {
 	entries = slices.DeleteFunc(entries, func(e planEntry) bool { return !e.valid() })
 	rows := make([]map[string]any, len(entries))

@@ -1,0 +1,332 @@
+//go:build e2e
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"hapi/internal/agent/child"
+	"hapi/internal/modeltest"
+	"hapi/internal/wire"
+)
+
+// acpAgent is a real agent that speaks the Agent Client Protocol.
+type acpAgent struct {
+	name     string // of its command in hapi
+	path     func(t *testing.T) string
+	variable string // that says where it is
+	nativeID string // metadata key
+	shell    func(command string) modeltest.Turn
+	write    func(path, content string) modeltest.Turn
+	model    string // by default, as the model double sees it
+	other    string // as a person chooses it
+	seen     string // as the double sees that
+}
+
+var acpAgents = []acpAgent{
+	{
+		name: "opencode", path: opencodePath, variable: "HAPI_OPENCODE_PATH", nativeID: "opencodeSessionId",
+		shell: func(command string) modeltest.Turn {
+			return modeltest.ToolUse("bash", map[string]any{"command": command, "description": "do it"})
+		},
+		write: func(path, content string) modeltest.Turn {
+			return modeltest.ToolUse("write", map[string]any{"filePath": path, "content": content})
+		},
+		model: "scripted", other: modeltest.OtherOpencodeModel, seen: "other",
+	},
+	{
+		name: "gemini", path: geminiPath, variable: "HAPI_GEMINI_PATH", nativeID: "geminiSessionId",
+		shell: func(command string) modeltest.Turn {
+			return modeltest.ToolUse("run_shell_command", map[string]any{"command": command, "description": "do it"})
+		},
+		write: func(path, content string) modeltest.Turn {
+			return modeltest.ToolUse("write_file", map[string]any{"file_path": path, "content": content})
+		},
+		other: "gemini-2.5-pro", seen: "gemini-2.5-pro",
+	},
+}
+
+// withEach runs a journey with each of the agents.
+func withEach(t *testing.T, journey func(t *testing.T, w *world, a acpAgent)) {
+	for _, a := range acpAgents {
+		t.Run(a.name, func(t *testing.T) { journey(t, newWorld(t), a) })
+	}
+}
+
+func (w *world) startACP(a acpAgent, args ...string) {
+	w.t.Helper()
+	w.startSessionIn(w.env(a.variable+"="+a.path(w.t)), append([]string{a.name}, args...)...)
+}
+
+// anyRequest waits for a request that waits for a person, whatever its tool is
+// called.
+func (w *world) anyRequest() (wire.RequestID, wire.AgentRequest) {
+	w.t.Helper()
+	var id wire.RequestID
+	var request wire.AgentRequest
+	w.wait("a request", func() bool {
+		for id, request = range w.state().Requests {
+			return true
+		}
+		return false
+	})
+	return id, request
+}
+
+func TestACPTextTurn(t *testing.T) {
+	withEach(t, func(t *testing.T, w *world, a acpAgent) {
+		w.model.Script(modeltest.Text("Hello from the model.").Thinking("**Greeting** Somebody says hello."))
+		w.startACP(a)
+		w.send("Say hello", "local-1")
+		w.waitSaid("Hello from the model.")
+		w.waitSaid(`"ready"`)
+		w.waitIdle()
+		if got := w.model.Requests()[0].Last(); !strings.Contains(got, "Say hello") {
+			t.Errorf("the model was asked %q", got)
+		}
+		if m := w.messages()[0]; m.LocalID == nil || *m.LocalID != "local-1" || m.InvokedAt == nil {
+			t.Errorf("the prompt is %+v, want it taken", m)
+		}
+		if rows := w.codexRows("message"); len(rows) == 0 || rows[len(rows)-1]["message"] != "Hello from the model." {
+			t.Errorf("the agent said %v", rows)
+		}
+		if len(w.codexRows("reasoning")) == 0 {
+			t.Error("the thought is not in the conversation")
+		}
+		w.wait("a title and the native id", func() bool {
+			var m map[string]json.RawMessage
+			if err := json.Unmarshal(w.detail().Metadata, &m); err != nil {
+				t.Fatal(err)
+			}
+			return m["summary"] != nil && len(m[a.nativeID]) > 2 && m["slashCommands"] != nil
+		})
+	})
+}
+
+func TestACPToolIsRunOnceApproved(t *testing.T) {
+	withEach(t, func(t *testing.T, w *world, a acpAgent) {
+		w.model.Script(a.shell("touch made.txt"), a.write(filepath.Join(w.project, "written.txt"), "some text\n"), modeltest.Text("It is made."))
+		w.startACP(a)
+		w.send("Make the files", "local-1")
+		id, request := w.anyRequest()
+		if w.exists("made.txt") {
+			t.Error("the file was made before anybody allowed it")
+		}
+		if !strings.Contains(request.Tool+string(request.Arguments), "touch made.txt") {
+			t.Errorf("the person is shown %s %s, want the command", request.Tool, request.Arguments)
+		}
+		w.approve(id, nil)
+		w.wait("the next request", func() bool { next := w.state().Requests; return len(next) == 1 && next[id].Tool == "" })
+		second, request := w.anyRequest()
+		if !strings.Contains(string(request.Arguments), "some text") {
+			t.Errorf("the person is shown %s, want what is written", request.Arguments)
+		}
+		w.approve(second, nil)
+		w.waitSaid("It is made.")
+		w.waitIdle()
+		if raw, err := os.ReadFile(filepath.Join(w.project, "written.txt")); string(raw) != "some text\n" || !w.exists("made.txt") {
+			t.Errorf("the files are not as asked: %q, %v", raw, err)
+		}
+		if done := w.state().CompletedRequests[id]; done.Status != wire.StatusApproved {
+			t.Errorf("the request is %+v, want approved", done)
+		}
+		w.wait("the tools' results", func() bool { return len(w.codexRows("tool-call-result")) >= 2 })
+		for _, r := range w.codexRows("tool-call-result") {
+			if r["is_error"] == true {
+				t.Errorf("a tool failed: %v", r)
+			}
+		}
+		if all := w.conversation(); strings.Contains(all, "Method not found") {
+			t.Errorf("an error of the protocol is shown:\n%s", all)
+		}
+	})
+}
+
+func TestACPToolIsNotRunWhenDenied(t *testing.T) {
+	withEach(t, func(t *testing.T, w *world, a acpAgent) {
+		w.model.When(func(r *modeltest.Request) bool { return strings.Contains(r.Last(), "something else") }, modeltest.Text("Then something else."))
+		w.model.When(func(r *modeltest.Request) bool {
+			return len(r.Tools) > 0 && !strings.Contains(r.Last(), "Make the file")
+		}, modeltest.Text("All right."))
+		w.model.Script(a.shell("touch made.txt"))
+		w.startACP(a)
+		w.send("Make the file", "local-1")
+		id, _ := w.anyRequest()
+		w.post(w.path("/permissions/"+string(id)+"/deny"), map[string]string{"decision": "denied"}, nil)
+		w.waitIdle()
+		if w.exists("made.txt") {
+			t.Error("the file was made")
+		}
+		if done := w.state().CompletedRequests[id]; done.Status != wire.StatusDenied {
+			t.Errorf("the request is %+v, want denied", done)
+		}
+		w.send("Do something else", "local-2")
+		w.waitSaid("Then something else.")
+	})
+}
+
+func TestACPInYoloModeNobodyIsAsked(t *testing.T) {
+	withEach(t, func(t *testing.T, w *world, a acpAgent) {
+		w.model.Script(a.shell("touch made.txt"), modeltest.Text("It is made."))
+		w.startACP(a, "--yolo")
+		w.send("Make the file", "local-1")
+		w.waitSaid("It is made.")
+		if !w.exists("made.txt") {
+			t.Error("the file was not made")
+		}
+		w.wait("the decision on record", func() bool {
+			for _, c := range w.state().CompletedRequests {
+				return c.Decision == wire.DecisionApprovedForSession
+			}
+			return false
+		})
+	})
+}
+
+func TestACPTurnIsAborted(t *testing.T) {
+	withEach(t, func(t *testing.T, w *world, a acpAgent) {
+		gate := make(chan struct{}, 100)
+		w.model.Script(modeltest.Slow("This goes on and on, and nobody wants to hear the end of it.", gate))
+		w.startACP(a)
+		w.send("Talk", "local-1")
+		w.model.WaitRequests(t.Context(), 1)
+		gate <- struct{}{}
+		gate <- struct{}{}
+		w.wait("the turn", func() bool { return w.detail().Thinking })
+		w.post(w.path("/abort"), nil, nil)
+		w.waitSaid("Aborted by user")
+		w.waitIdle()
+		w.model.Script(modeltest.Text("Something new."))
+		w.send("Talk about something new", "local-2")
+		w.waitSaid("Something new.")
+		w.waitIdle()
+	})
+}
+
+func TestACPAbortWithdrawsWhatIsAsked(t *testing.T) {
+	withEach(t, func(t *testing.T, w *world, a acpAgent) {
+		w.model.Script(a.shell("touch made.txt"))
+		w.startACP(a)
+		w.send("Make the file", "local-1")
+		id, _ := w.anyRequest()
+		w.post(w.path("/abort"), nil, nil)
+		w.waitSaid("Aborted by user")
+		w.waitIdle()
+		if done := w.state().CompletedRequests[id]; done.Status != wire.StatusCanceled || w.exists("made.txt") {
+			t.Errorf("the request is %+v, want canceled, and nothing made", done)
+		}
+		w.model.Script(modeltest.Text("Something new."))
+		w.send("Talk", "local-2")
+		w.waitSaid("Something new.")
+	})
+}
+
+func TestACPConversationIsResumedAfterARestart(t *testing.T) {
+	withEach(t, func(t *testing.T, w *world, a acpAgent) {
+		w.model.Script(modeltest.Text("I will remember the green door."))
+		w.startACP(a)
+		w.send("Remember the green door", "local-1")
+		w.waitSaid("I will remember")
+		w.waitIdle()
+		w.session.kill()
+		if began := time.Now(); a.name == "gemini" {
+			// Gemini names its files by the minute and overwrites the one it loads in the same.
+			w.wait("the next minute", func() bool { return time.Now().Truncate(time.Minute).After(began) })
+		}
+		w.model.Script(modeltest.Text("It was green."))
+		w.startACP(a, "--existing-session-id", string(w.id))
+		w.send("Which door?", "local-2")
+		w.waitSaid("It was green.")
+		w.waitIdle()
+		if asked := w.model.WaitRequests(t.Context(), 2)[1].All(); !strings.Contains(asked, "Remember the green door") || !strings.Contains(asked, "I will remember") {
+			t.Errorf("the model was not told the earlier conversation:\n%s", asked)
+		}
+		if all := w.conversation(); strings.Count(all, "I will remember the green door.") != 1 || strings.Contains(all, "begins a new one") {
+			t.Errorf("the conversation is not what it was:\n%s", all)
+		}
+	})
+}
+
+func TestACPModelIsChanged(t *testing.T) {
+	withEach(t, func(t *testing.T, w *world, a acpAgent) {
+		w.model.Script(modeltest.Text("First."), modeltest.Text("Second."))
+		w.startACP(a)
+		w.send("One", "local-1")
+		w.waitSaid("First.")
+		w.waitIdle()
+		w.post(w.path("/model"), map[string]string{"model": a.other}, nil)
+		w.send("Two", "local-2")
+		w.waitSaid("Second.")
+		w.waitIdle()
+		requests := w.model.WaitRequests(t.Context(), 2)
+		if a.model != "" && requests[0].Model != a.model || requests[1].Model != a.seen {
+			t.Errorf("the models are %q and %q, want %q in the end", requests[0].Model, requests[1].Model, a.seen)
+		}
+		w.wait("the model on the session", func() bool { m := w.detail().Model; return m != nil && *m == a.other })
+		status, body := w.call(http.MethodPost, w.path("/model"), map[string]string{"model": "no/such-model"})
+		if status == http.StatusOK {
+			t.Logf("the agent takes any model's name: %s", body)
+		}
+	})
+}
+
+func TestOpencodeModelsAreListed(t *testing.T) {
+	w := newWorld(t)
+	w.startACP(acpAgents[0])
+	w.wait("the models", func() bool {
+		status, body := w.call(http.MethodGet, w.path("/opencode-models"), nil)
+		var out struct {
+			Success   bool `json:"success"`
+			Available []struct {
+				ModelID string `json:"modelId"`
+			} `json:"availableModels"`
+			Current string `json:"currentModelId"`
+		}
+		if status != http.StatusOK || json.Unmarshal(body, &out) != nil || !out.Success {
+			return false
+		}
+		return out.Current == modeltest.OpencodeModel && len(out.Available) == 2
+	})
+}
+
+func TestACPNothingOutlivesTheSession(t *testing.T) {
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
+		t.Run(signal.String(), func(t *testing.T) {
+			withEach(t, func(t *testing.T, w *world, a acpAgent) {
+				// The command leaves its agent's process group.
+				w.model.Script(a.shell("setsid sleep 300 & sleep 300"))
+				w.startACP(a, "--yolo")
+				w.send("Sleep", "local-1")
+				var family []child.Process
+				w.wait("the command", func() bool {
+					family = child.Descendants(w.session.cmd.Process.Pid)
+					return slices.ContainsFunc(family, func(p child.Process) bool { return isSleeping(p.PID) })
+				})
+				_ = w.session.cmd.Process.Signal(signal)
+				<-w.session.done
+				w.wait("the end of all of them", func() bool {
+					return !slices.ContainsFunc(family, func(p child.Process) bool { return alive(p.PID) })
+				})
+			})
+		})
+	}
+}
+
+func isSleeping(pid int) bool {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+	return err == nil && strings.HasPrefix(string(raw), "sleep")
+}
+
+func alive(pid int) bool {
+	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err == nil && !strings.Contains(string(raw), ") Z ")
+}

@@ -1,0 +1,295 @@
+package acp
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"hapi/internal/agent"
+	"hapi/internal/wire"
+)
+
+// The test binary plays an agent when FAKE_AGENT says which.
+func TestMain(m *testing.M) {
+	if name := os.Getenv("FAKE_AGENT"); name != "" {
+		play(name)
+		return
+	}
+	os.Exit(m.Run())
+}
+
+// fake is an agent made of what a test needs.
+type fake struct {
+	in     *bufio.Scanner
+	loads  bool
+	ids    int
+	prompt func(f *fake, text string) any // the answer to a prompt
+}
+
+type fakeMessage struct {
+	ID     json.RawMessage `json:"id"`
+	Method string          `json:"method"`
+	Params json.RawMessage `json:"params"`
+	Result json.RawMessage `json:"result"`
+}
+
+func (f *fake) line(v any) {
+	raw, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(string(raw))
+}
+
+func (f *fake) update(kind string, fields map[string]any) {
+	if fields == nil {
+		fields = map[string]any{}
+	}
+	fields["sessionUpdate"] = kind
+	f.line(map[string]any{"jsonrpc": "2.0", "method": "session/update", "params": map[string]any{"sessionId": "fake-1", "update": fields}})
+}
+
+func (f *fake) say(text string) {
+	f.update("agent_message_chunk", map[string]any{"content": map[string]any{"type": "text", "text": text}})
+}
+
+// ask makes a request of the client and waits for the result; ids begin at 0.
+func (f *fake) ask(method string, params map[string]any) json.RawMessage {
+	params["sessionId"] = "fake-1"
+	f.line(map[string]any{"jsonrpc": "2.0", "id": f.ids, "method": method, "params": params})
+	f.ids++
+	for f.in.Scan() {
+		var m fakeMessage
+		if json.Unmarshal(f.in.Bytes(), &m) == nil && m.Method == "" {
+			return f.in.Bytes()
+		}
+	}
+	return nil
+}
+
+func play(name string) {
+	f := &fake{in: bufio.NewScanner(os.Stdin), prompt: fakes[strings.TrimSuffix(name, "+banner")]}
+	f.in.Buffer(nil, 16<<20)
+	if strings.HasSuffix(name, "+banner") {
+		fmt.Println("Welcome to the fake agent")
+	}
+	f.loads = name == "replay"
+	for f.in.Scan() {
+		var m fakeMessage
+		if json.Unmarshal(f.in.Bytes(), &m) != nil {
+			continue
+		}
+		var result any = map[string]any{}
+		switch m.Method {
+		case "initialize":
+			result = map[string]any{"protocolVersion": 1, "agentCapabilities": map[string]any{"loadSession": f.loads}}
+			if name == "no-version" {
+				result = map[string]any{}
+			}
+		case "session/new":
+			if name == "no-login" {
+				f.line(map[string]any{"jsonrpc": "2.0", "id": m.ID, "error": map[string]any{"code": -32000, "message": "Authentication required"}})
+				continue
+			}
+			result = map[string]any{"sessionId": "fake-1", "models": map[string]any{"currentModelId": "a", "availableModels": []any{map[string]any{"modelId": "a"}, map[string]any{"modelId": "b"}}}}
+		case "session/load":
+			f.say("What was said before.")
+		case "session/set_model":
+			f.line(map[string]any{"jsonrpc": "2.0", "id": m.ID, "error": map[string]any{"code": -32601, "message": "Method not found"}})
+			continue
+		case "session/prompt":
+			var p struct {
+				Prompt []struct{ Text string }
+			}
+			_ = json.Unmarshal(m.Params, &p)
+			result = f.prompt(f, p.Prompt[0].Text)
+		}
+		if len(m.ID) > 0 && m.Method != "" {
+			f.line(map[string]any{"jsonrpc": "2.0", "id": m.ID, "result": result})
+		}
+	}
+}
+
+var endTurn = map[string]any{"stopReason": "end_turn"}
+
+var fakes = map[string]func(f *fake, text string) any{
+	"echo":       func(f *fake, text string) any { f.say("You said " + text); return endTurn },
+	"replay":     func(f *fake, text string) any { f.say("You said " + text); return endTurn },
+	"no-login":   nil,
+	"no-version": nil,
+	"garbage": func(f *fake, text string) any {
+		if text == "Spoil it" {
+			fmt.Println("123")
+			fmt.Println(`["a list"]`)
+			fmt.Println("console.log debugging, oops")
+			select {} // the answer never comes
+		}
+		f.say("You said " + text)
+		return endTurn
+	},
+	"dies": func(f *fake, text string) any {
+		if text == "Die" {
+			f.say("I am going.")
+			fmt.Fprintln(os.Stderr, "out of memory")
+			os.Exit(7)
+		}
+		f.say("You said " + text)
+		return endTurn
+	},
+	"limits": func(*fake, string) any { return map[string]any{"stopReason": "max_tokens"} },
+	"late": func(f *fake, _ string) any {
+		f.line(map[string]any{"jsonrpc": "2.0", "id": 3, "result": endTurn}) // before its last words
+		f.say("One more thing.")
+		return endTurn
+	},
+	"flood": func(f *fake, _ string) any {
+		for range 5000 {
+			f.say("word ")
+		}
+		return endTurn
+	},
+	"tools": func(f *fake, _ string) any {
+		f.update("tool_call", map[string]any{"toolCallId": "t1", "title": "bash", "kind": "execute", "status": "pending", "rawInput": map[string]any{"command": "ls"}})
+		f.update("tool_call_update", map[string]any{"toolCallId": "t1", "status": "in_progress", "rawInput": map[string]any{}})
+		answer := f.ask("session/request_permission", map[string]any{
+			"toolCall": map[string]any{"toolCallId": "t1", "title": "ls", "kind": "execute"},
+			"options":  []any{map[string]any{"optionId": "y", "name": "Yes", "kind": "allow_once"}, map[string]any{"optionId": "n", "name": "No", "kind": "reject_once"}},
+		})
+		f.update("tool_call_update", map[string]any{"toolCallId": "t1", "status": "completed", "content": []any{map[string]any{"type": "content", "content": map[string]any{"type": "text", "text": string(answer)}}}})
+		return endTurn
+	},
+	"unknown": func(f *fake, _ string) any {
+		f.update("a_kind_of_tomorrow", nil)
+		f.line(map[string]any{"jsonrpc": "2.0", "method": "_vendor/thing", "params": map[string]any{}})
+		f.line(map[string]any{"jsonrpc": "2.0", "id": 900, "result": 1}) // nobody asked
+		f.say(string(f.ask("vendor/ask", map[string]any{})))
+		return endTurn
+	},
+	"files": func(f *fake, path string) any {
+		f.say(string(f.ask("fs/read_text_file", map[string]any{"path": path})) + "\n")
+		f.say(string(f.ask("fs/write_text_file", map[string]any{"path": path, "content": "written"})))
+		return endTurn
+	},
+	"terminal": func(f *fake, command string) any {
+		var created struct {
+			Result struct{ TerminalID string }
+		}
+		_ = json.Unmarshal(f.ask("terminal/create", map[string]any{"command": command, "outputByteLimit": 1000}), &created)
+		f.say("Started " + created.Result.TerminalID + "\n")
+		if strings.HasPrefix(command, "sleep") {
+			select {} // until the session ends
+		}
+		f.ask("terminal/wait_for_exit", map[string]any{"terminalId": created.Result.TerminalID})
+		f.say(string(f.ask("terminal/output", map[string]any{"terminalId": created.Result.TerminalID})))
+		return endTurn
+	},
+}
+
+// recorder is the session as the agent sees it.
+type recorder struct {
+	t      *testing.T
+	decide func(r agent.PermissionRequest) agent.Decision
+
+	mu     sync.Mutex
+	rows   []map[string]any
+	asked  []agent.PermissionRequest
+	config agent.Config
+	heard  chan struct{}
+}
+
+func (r *recorder) Emit(rec agent.Record) {
+	var row struct {
+		Content struct {
+			Data map[string]any `json:"data"`
+		} `json:"content"`
+	}
+	if err := json.Unmarshal(rec.Content, &row); err != nil {
+		r.t.Error(err)
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rows = append(r.rows, row.Content.Data)
+	close(r.heard)
+	r.heard = make(chan struct{})
+}
+
+func (r *recorder) Ask(ctx context.Context, q agent.PermissionRequest) (agent.Decision, error) {
+	r.mu.Lock()
+	r.asked = append(r.asked, q)
+	r.mu.Unlock()
+	if r.decide == nil {
+		<-ctx.Done()
+		return agent.Decision{}, context.Cause(ctx)
+	}
+	return r.decide(q), nil
+}
+
+func (*recorder) Decided(agent.PermissionRequest, agent.Decision) {}
+func (*recorder) Resumable(string)                                {}
+func (*recorder) Catalog(agent.Catalog)                           {}
+func (*recorder) ModeChanged(wire.PermissionMode)                 {}
+func (*recorder) Titled(string)                                   {}
+
+func (r *recorder) Configured(change func(c *agent.Config)) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	change(&r.config)
+}
+
+// texts are the final rows of a type.
+func (r *recorder) texts(kind string) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	var all []string
+	for _, row := range r.rows {
+		if row["type"] == kind && row["live"] != true {
+			all = append(all, fmt.Sprint(row["message"]))
+		}
+	}
+	return strings.Join(all, "|")
+}
+
+func (r *recorder) waitFor(what string, holds func() bool) {
+	r.t.Helper()
+	for {
+		r.mu.Lock()
+		heard := r.heard
+		r.mu.Unlock()
+		if holds() {
+			return
+		}
+		select {
+		case <-heard:
+		case <-r.t.Context().Done():
+			r.t.Fatalf("waiting for %s", what)
+		}
+	}
+}
+
+func open(t *testing.T, name string, r *recorder, o agent.Options) agent.Conversation {
+	t.Helper()
+	exe, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Dir == "" {
+		o.Dir = t.TempDir()
+	}
+	r.t, r.heard = t, make(chan struct{})
+	spec := Spec{Flavor: wire.FlavorACP, Label: "Fake", Command: exe, Env: []string{"FAKE_AGENT=" + name}}
+	c, err := Agent{Spec: spec}.Open(t.Context(), r, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return c
+}
