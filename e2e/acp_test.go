@@ -330,3 +330,107 @@ func alive(pid int) bool {
 	raw, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && !strings.Contains(string(raw), ") Z ")
 }
+
+// acpThat is a shell script in place of an agent.
+func (w *world) acpThat(script string) string {
+	w.t.Helper()
+	path := filepath.Join(w.t.TempDir(), "agent")
+	if err := os.WriteFile(path, []byte("#!/bin/sh\n"+script+"\n"), 0o700); err != nil {
+		w.t.Fatal(err)
+	}
+	return path
+}
+
+func TestACPFailuresAreSaidOnceAndTheSessionGoesOn(t *testing.T) {
+	for name, test := range map[string]struct{ script, said string }{
+		"not installed": {"", "OpenCode is not installed on this machine"},
+		"crash":         {`echo "segmentation something" >&2; exit 139`, "OpenCode ended unexpectedly (exit code 139): segmentation something"},
+		"no protocol":   {`echo "Usage: nothing of the kind"; exit 1`, "OpenCode ended unexpectedly (exit code 1): Usage: nothing of the kind"},
+		"no login": {
+			`read l; echo '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1}}'; read l; echo '{"jsonrpc":"2.0","id":2,"error":{"code":-32000,"message":"Authentication required"}}'; cat >/dev/null`,
+			"OpenCode is not logged in on this machine",
+		},
+		"garbage": {
+			`read l; echo '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1}}'; read l; echo '{"jsonrpc":"2.0","id":2,"result":{"sessionId":"s"}}'; read l; echo "oops"; cat >/dev/null`,
+			"OpenCode wrote something that is not the Agent Client Protocol",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			path := filepath.Join(w.project, "missing")
+			if test.script != "" {
+				path = w.acpThat(test.script)
+			}
+			w.startSessionIn(w.env("HAPI_OPENCODE_PATH="+path), "opencode")
+			w.send("Hello", "local-1")
+			w.waitSaid(strings.ReplaceAll(test.said, `"`, `\"`))
+			w.waitIdle()
+			if n := strings.Count(w.conversation(), "OpenCode "); n != 1 {
+				t.Errorf("it was said %d times, want once:\n%s", n, w.conversation())
+			}
+			_ = os.Remove(path) // it may not be there
+			if err := os.Symlink(opencodePath(t), path); err != nil {
+				t.Fatal(err)
+			}
+			w.model.Script(modeltest.Text("Now I am here."))
+			w.send("And now?", "local-2")
+			w.waitSaid("Now I am here.")
+		})
+	}
+}
+
+// TestAgentOfTheSettings starts an agent that hapi does not know, by its name and
+// by its command: the demo, as if it were somebody else's.
+func TestAgentOfTheSettings(t *testing.T) {
+	w := newWorld(t)
+	w.set("agents", []any{map[string]any{"name": "sketch", "command": hapi, "args": []string{"demo", "--acp"}, "env": map[string]string{"SKETCH": "1"}}})
+	w.startSession("acp", "sketch")
+	w.send("read", "local-1")
+	w.waitSaid("There are no notes yet.")
+	w.waitIdle()
+	var m struct {
+		Flavor string `json:"flavor"`
+		Native string `json:"acpSessionId"`
+	}
+	w.wait("what the session is", func() bool {
+		if err := json.Unmarshal(w.detail().Metadata, &m); err != nil {
+			t.Fatal(err)
+		}
+		return m.Flavor == "sketch" && m.Native != ""
+	})
+	w.session.kill()
+	w.startSession("acp", "sketch", "--existing-session-id", string(w.id))
+	w.send("read", "local-2")
+	w.wait("the second answer", func() bool { return strings.Count(w.conversation(), "There are no notes yet.") == 2 })
+	if strings.Contains(w.conversation(), "begins a new one") {
+		t.Error("the conversation was not resumed")
+	}
+	w.id = "" // another one
+	w.startSession("acp", "--yolo", "--", hapi, "demo", "--acp")
+	w.send("edit", "local-3")
+	w.waitSaid("I have changed")
+	if !w.exists("demo-notes.md") {
+		t.Error("the file was not made")
+	}
+}
+
+// set changes the settings, as a person with an editor does.
+func (w *world) set(key string, value any) {
+	w.t.Helper()
+	path := filepath.Join(w.home, "settings.json")
+	raw, err := os.ReadFile(path)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	settings := map[string]any{}
+	if err := json.Unmarshal(raw, &settings); err != nil {
+		w.t.Fatal(err)
+	}
+	settings[key] = value
+	if raw, err = json.Marshal(settings); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := os.WriteFile(path, raw, 0o600); err != nil {
+		w.t.Fatal(err)
+	}
+}

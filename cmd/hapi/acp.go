@@ -1,18 +1,94 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
+	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"hapi/internal/agent"
 	"hapi/internal/agent/acp"
+	"hapi/internal/home"
+	"hapi/internal/wire"
 )
 
 // newOpencode and newGemini run agents that hapi knows.
 func newOpencode() *cobra.Command { return builtin(acp.OpenCode, "opencode", "HAPI_OPENCODE_PATH") }
 func newGemini() *cobra.Command   { return builtin(acp.Gemini, "gemini", "HAPI_GEMINI_PATH") }
+
+// newACP runs any agent that speaks ACP.
+func newACP() *cobra.Command {
+	return &cobra.Command{
+		Use: "acp NAME [options] | acp [options] -- COMMAND [args]", Short: "Run any agent that speaks the Agent Client Protocol",
+		DisableFlagParsing: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+				return runNamed(cmd, args[0], args[1:])
+			}
+			o, err := parseAgent(wire.FlavorACP, args)
+			switch {
+			case err != nil:
+				return err
+			case o.help || len(args) == 0:
+				fmt.Fprint(cmd.OutOrStdout(), acpUsage+agentUsage(wire.FlavorACP))
+				return nil
+			case len(o.rest) == 0 || !slices.Contains(args, "--"):
+				return errors.New("which agent? Write `hapi acp NAME` for one of the settings, or `hapi acp -- COMMAND` for any other; see --help")
+			}
+			return launch{
+				agent: acp.Agent{Spec: acp.Spec{Flavor: wire.FlavorACP, Label: filepath.Base(o.rest[0]), Command: o.rest[0], Args: o.rest[1:]}},
+				label: filepath.Base(o.rest[0]), open: agent.Options{Resume: o.resume, Config: o.config}, startedBy: o.startedBy, existing: o.existing,
+			}.run(cmd)
+		},
+	}
+}
+
+const acpUsage = `Run an agent that speaks the Agent Client Protocol (agentclientprotocol.com) in this
+directory: one of the settings by its name, or any command.
+
+Usage:
+  hapi acp NAME [options]
+  hapi acp [options] -- COMMAND [args]
+
+Agents of the settings are in settings.json of the data directory, and can be
+started from elsewhere too:
+
+  "agents": [{"name": "goose", "command": "goose", "args": ["acp"], "env": {"A": "b"}}]
+
+`
+
+// runNamed runs an agent of the settings.
+func runNamed(cmd *cobra.Command, name string, args []string) error {
+	data, err := home.Open(os.LookupEnv)
+	if err != nil {
+		return err
+	}
+	list, err := data.Agents()
+	i := slices.IndexFunc(list, func(a home.Agent) bool { return a.Name == name })
+	if i < 0 {
+		return errors.Join(err, fmt.Errorf("there is no agent %q in %s: add it to `agents`, or write `hapi acp -- %s` to run a command", name, data.SettingsPath(), name))
+	}
+	a := list[i]
+	flavor := wire.Flavor(a.Name) // so that clients name it, and start it again, by its name
+	o, err := parseAgent(flavor, args)
+	switch {
+	case err != nil:
+		return err
+	case o.help:
+		fmt.Fprint(cmd.OutOrStdout(), acpUsage+agentUsage(flavor))
+		return nil
+	case len(o.rest) > 0:
+		return fmt.Errorf("hapi acp %s does not take %q; its arguments are in the settings", name, o.rest[0])
+	}
+	return launch{
+		agent: acp.Agent{Spec: acp.Spec{Flavor: flavor, Label: a.Name, Command: a.Command, Args: a.Args, Env: a.Environment()}},
+		label: a.Name, open: agent.Options{Resume: o.resume, Config: o.config}, startedBy: o.startedBy, existing: o.existing,
+	}.run(cmd)
+}
 
 // builtin is the command of a known agent that speaks ACP.
 func builtin(spec acp.Spec, name, path string) *cobra.Command {

@@ -47,7 +47,7 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newClaude(), newCodex(), newOpencode(), newGemini(), newDemo(), newUp(), newHub(), newRunner(), newAuth(), newToken(), newHookForwarder(), newMCP(), newPingPeer(), newInspectPeer(), newVersion())
+	root.AddCommand(newClaude(), newCodex(), newOpencode(), newGemini(), newACP(), newDemo(), newUp(), newHub(), newRunner(), newAuth(), newToken(), newHookForwarder(), newMCP(), newPingPeer(), newInspectPeer(), newVersion())
 	return root
 }
 
@@ -66,7 +66,7 @@ func normalise(args []string) []string {
 
 func isCommand(name string) bool {
 	switch name {
-	case "claude", "codex", "opencode", "gemini", "demo", "up", "hub", "server", "runner", "auth", "token", "hook-forwarder", "mcp", "ping-peer", "inspect-peer", "version", "help", "completion", "__complete", "__completeNoDesc":
+	case "claude", "codex", "opencode", "gemini", "acp", "demo", "up", "hub", "server", "runner", "auth", "token", "hook-forwarder", "mcp", "ping-peer", "inspect-peer", "version", "help", "completion", "__complete", "__completeNoDesc":
 		return true
 	default:
 		return false

@@ -4,12 +4,14 @@ import (
 	"os"
 	"os/exec"
 
+	"hapi/internal/home"
 	"hapi/internal/wire"
 )
 
 // agent is how one kind of agent is started.
 type agent struct {
 	command string // hapi <command>
+	name    string // of the agent, where the command wants it
 	// program is the executable that has to be there, unless pathVar names
 	// another; empty: none is needed.
 	program, pathVar, install string
@@ -51,16 +53,46 @@ var agents = []struct {
 		},
 	}},
 	{wire.FlavorGemini, agent{
-		command: "gemini", program: "gemini", install: "npm install -g @google/gemini-cli",
+		command: "gemini", program: "gemini", pathVar: "HAPI_GEMINI_PATH", install: "npm install -g @google/gemini-cli",
 		resume: "--resume", model: "--model", fields: []wire.AgentField{choice("model", "static"), choice("permission", "static")},
 	}},
 	{wire.FlavorOpencode, agent{
-		command: "opencode", program: "opencode", install: "npm install -g opencode-ai",
+		command: "opencode", program: "opencode", pathVar: "HAPI_OPENCODE_PATH", install: "npm install -g opencode-ai",
 		resume: "--resume", model: "--model", effort: "--model-reasoning-effort",
 		fields: []wire.AgentField{choice("model", "directory"), choice("effort", "model"), choice("permission", "static")},
 	}},
-	{"acp", agent{command: "acp", resume: "--resume", model: "--model", fields: []wire.AgentField{choice("model", "static"), choice("permission", "static")}}},
 	{"demo", agent{command: "demo", resume: "--resume", fields: []wire.AgentField{choice("permission", "static")}}},
+}
+
+// custom is an agent of the settings.
+func custom(a *home.Agent) agent {
+	return agent{
+		command: "acp", name: a.Name, program: a.Command, install: "", resume: "--resume", model: "--model",
+		fields: []wire.AgentField{choice("permission", "static")},
+	}
+}
+
+// find finds how an agent is started, one of ours or of the settings.
+func (r *Runner) find(f wire.Flavor) (agent, bool) {
+	if a, ok := agentOf(f); ok {
+		return a, true
+	}
+	for _, a := range r.customAgents() {
+		if a.Name == string(f) {
+			return custom(&a), true
+		}
+	}
+	return agent{}, false
+}
+
+// customAgents are those of the settings. One that cannot be used is left out,
+// and the log says why.
+func (r *Runner) customAgents() []home.Agent {
+	list, err := r.o.Home.Agents()
+	if err != nil {
+		r.log.Warn("not all agents of the settings can be offered", "err", err)
+	}
+	return list
 }
 
 // agentOf finds how a flavor is started; no flavor is Claude.
@@ -95,6 +127,9 @@ func (a agent) missing() string {
 // args are the arguments of the session process, all of them known to its parser.
 func (a agent) args(in *wire.SpawnRequest) []string {
 	args := []string{a.command}
+	if a.name != "" {
+		args = append(args, a.name)
+	}
 	option := func(name, value string) {
 		if name != "" && value != "" {
 			args = append(args, name, value)
@@ -128,13 +163,16 @@ func (a agent) args(in *wire.SpawnRequest) []string {
 }
 
 // capabilities are what clients build their form from: the agents whose command
-// this program has.
-func capabilities(offered func(command string) bool) *wire.RunnerCapabilities {
+// this program has, and those of the settings.
+func capabilities(offered func(command string) bool, customs []home.Agent) *wire.RunnerCapabilities {
 	c := &wire.RunnerCapabilities{AgentConfigs: []wire.AgentConfig{}}
 	for _, a := range agents {
 		if offered(a.command) {
 			c.AgentConfigs = append(c.AgentConfigs, wire.AgentConfig{Flavor: a.flavor, Fields: a.fields})
 		}
+	}
+	for _, a := range customs {
+		c.AgentConfigs = append(c.AgentConfigs, wire.AgentConfig{Flavor: wire.Flavor(a.Name), Icon: a.Icon, Fields: custom(&a).fields})
 	}
 	return c
 }

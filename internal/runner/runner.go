@@ -177,7 +177,7 @@ func (r *Runner) run(ctx context.Context) error {
 	}
 	defer r.removeState()
 	r.state = wire.RunnerState{
-		Status: wire.RunnerOffline, PID: os.Getpid(), HTTPPort: server.Port(), StartedAt: wire.Now(), Capabilities: capabilities(r.o.Offered),
+		Status: wire.RunnerOffline, PID: os.Getpid(), HTTPPort: server.Port(), StartedAt: wire.Now(), Capabilities: capabilities(r.o.Offered, r.customAgents()),
 	}
 	work, ctx := errgroup.WithContext(ctx)
 	work.Go(func() error {

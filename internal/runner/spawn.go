@@ -145,7 +145,7 @@ func (r *Runner) tryStart(ctx context.Context, in wire.SpawnRequest) (id wire.Se
 
 // launchable finds the agent, and says what is missing to start it.
 func (r *Runner) launchable(in wire.SpawnRequest) (agent, error) {
-	a, ok := agentOf(in.Agent)
+	a, ok := r.find(in.Agent)
 	if !ok || !r.o.Offered(a.command) {
 		return a, fmt.Errorf("this version of hapi on %s cannot start the agent %q", r.o.Client.Hostname, in.Agent)
 	}
@@ -153,6 +153,9 @@ func (r *Runner) launchable(in wire.SpawnRequest) (agent, error) {
 		return a, fmt.Errorf("hapi does not start sessions in the mode %q: only \"remote\"", in.StartingMode)
 	}
 	if name := a.missing(); name != "" {
+		if a.install == "" {
+			return a, fmt.Errorf("%s is not installed on %s: `%s` of its settings was not found", in.Agent, r.o.Client.Hostname, name)
+		}
 		err := fmt.Errorf("%s is not installed on %s: `%s` was not found. Install it there, for example with `%s`",
 			in.Agent.Label(), r.o.Client.Hostname, name, a.install)
 		if a.pathVar != "" {

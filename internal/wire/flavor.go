@@ -104,7 +104,13 @@ func (f Flavor) Label() string {
 }
 
 // NativeIDKey is the metadata key that holds the agent's own session id, or "".
-func (f Flavor) NativeIDKey() string { return flavors[f].nativeID }
+// Agents that peers do not know, those of a machine's settings, speak ACP.
+func (f Flavor) NativeIDKey() string {
+	if facts, ok := flavors[f]; ok {
+		return facts.nativeID
+	}
+	return flavors[FlavorACP].nativeID
+}
 
 // Allows says whether m is one of the flavor's permission modes. An unknown
 // flavor has Claude's.
@@ -116,8 +122,13 @@ func (f Flavor) Allows(m PermissionMode) bool {
 	return slices.Contains(facts.modes, m)
 }
 
-// Modes are the flavor's permission modes.
-func (f Flavor) Modes() []PermissionMode { return slices.Clone(flavors[f].modes) }
+// Modes are the flavor's permission modes. An unknown flavor has Claude's.
+func (f Flavor) Modes() []PermissionMode {
+	if facts, ok := flavors[f]; ok {
+		return slices.Clone(facts.modes)
+	}
+	return slices.Clone(claudeModes)
+}
 
 // Yolo is the mode of f in which nothing is asked, or "".
 func (f Flavor) Yolo() PermissionMode {

@@ -69,7 +69,8 @@ type RunnerCapabilities struct {
 
 // AgentConfig says what can be chosen for an agent.
 type AgentConfig struct {
-	Flavor Flavor       `json:"flavor"`
+	Flavor Flavor       `json:"flavor"` // or the name of an agent of the machine's settings
+	Icon   string       `json:"icon,omitempty"`
 	Fields []AgentField `json:"fields"`
 }
 

@@ -234,6 +234,11 @@ func (*recorder) Resumable(string)                                {}
 func (*recorder) Catalog(agent.Catalog)                           {}
 func (*recorder) ModeChanged(wire.PermissionMode)                 {}
 func (*recorder) Titled(string)                                   {}
+func (*recorder) Suggested(string)                                {}
+func (*recorder) Working(bool)                                    {}
+func (*recorder) Observed(agent.PermissionRequest) func(status, reason string) {
+	return func(string, string) {}
+}
 
 func (r *recorder) Configured(change func(c *agent.Config)) {
 	r.mu.Lock()

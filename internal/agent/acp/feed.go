@@ -30,6 +30,7 @@ type feed struct {
 	log   *slog.Logger
 	room  chan struct{} // a token for every notification that waits
 	ended <-chan struct{}
+	begin chan struct{} // closed when the connection may read
 
 	rest  []byte // of the message being read
 	begun bool   // there was a message
@@ -40,7 +41,7 @@ type feed struct {
 }
 
 func newFeed(output io.Reader, ended <-chan struct{}, log *slog.Logger) *feed {
-	return &feed{lines: bufio.NewReaderSize(output, 64<<10), log: log, room: make(chan struct{}, pace), ended: ended}
+	return &feed{lines: bufio.NewReaderSize(output, 64<<10), log: log, room: make(chan struct{}, pace), begin: make(chan struct{}), ended: ended}
 }
 
 // handled says that a notification was dealt with.
@@ -55,6 +56,7 @@ var errGarbage = errors.New("the agent wrote something that is no message")
 
 // Read implements io.Reader.
 func (f *feed) Read(b []byte) (int, error) {
+	<-f.begin
 	for len(f.rest) == 0 {
 		line, err := f.lines.ReadBytes('\n')
 		if line = bytes.TrimSpace(line); len(line) > 0 {

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	sdk "github.com/coder/acp-go-sdk"
@@ -42,7 +43,8 @@ type process struct {
 	err    error         // how it ended; valid after done
 	files  *files
 	shells *shells
-	mark   string // of everything it starts, in the environment; empty: none
+	deaf   atomic.Bool // it does not read any more
+	mark   string      // of everything it starts, in the environment; empty: none
 
 	mu      sync.Mutex
 	closed  bool           // no request is served any more
@@ -117,6 +119,7 @@ func startProcess(ctx context.Context, o processOptions) (*process, error) {
 		return p.serve(ctx, o.serve, method, params)
 	}, p, p.feed)
 	p.conn.SetLogger(slog.New(slog.DiscardHandler)) // it logs what people said
+	close(p.feed.begin)
 	go p.wait()
 	return p, nil
 }
@@ -168,7 +171,7 @@ func (p *process) wait() {
 	close(p.done)
 }
 
-// gone says whether the process has ended, or its output has.
+// gone says whether the process has ended, or its input or output has.
 func (p *process) gone() bool {
 	select {
 	case <-p.conn.Done():
@@ -176,7 +179,7 @@ func (p *process) gone() bool {
 	case <-p.exited:
 		return true
 	default:
-		return false
+		return p.deaf.Load()
 	}
 }
 
@@ -185,6 +188,9 @@ var promptMethod = []byte(`"method":"` + sdk.AgentMethodSessionPrompt + `"`)
 // Write gives the agent a message; the connection writes one at a time.
 func (p *process) Write(b []byte) (int, error) {
 	n, err := p.stdin.Write(b)
+	if err != nil {
+		p.deaf.Store(true)
+	}
 	if err == nil && bytes.Contains(b, promptMethod) {
 		p.mu.Lock()
 		written := p.written

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -32,7 +33,10 @@ func (c *conversation) greet(ctx context.Context, p *process) error {
 	answer, err := read[struct {
 		Version      *int `json:"protocolVersion"`
 		Capabilities struct {
-			Load    bool `json:"loadSession"`
+			Load bool `json:"loadSession"`
+			MCP  struct {
+				HTTP bool `json:"http"`
+			} `json:"mcpCapabilities"`
 			Session struct {
 				List json.RawMessage `json:"list"`
 			} `json:"sessionCapabilities"`
@@ -44,7 +48,7 @@ func (c *conversation) greet(ctx context.Context, p *process) error {
 	}
 	p.lists = holdsSomething(answer.Capabilities.Session.List)
 	c.offer(answer.Commands)
-	n, err := c.openSession(ctx, p, answer.Capabilities.Load)
+	n, err := c.openSession(ctx, p, answer.Capabilities.Load, c.toolServers(answer.Capabilities.MCP.HTTP))
 	if err != nil {
 		return err
 	}
@@ -59,14 +63,36 @@ func (c *conversation) greet(ctx context.Context, p *process) error {
 	return nil
 }
 
+// toolServers are the session's own tools: by HTTP where the agent can, else by
+// the bridge that it starts, which is told where they are by its environment.
+func (c *conversation) toolServers(http bool) []any {
+	tools := c.o.Tools
+	switch {
+	case tools == nil:
+		return []any{}
+	case http:
+		header := map[string]string{"name": "Authorization", "value": "Bearer " + tools.Token}
+		return []any{map[string]any{"type": "http", "name": "hapi", "url": tools.URL, "headers": []any{header}}}
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		c.log.Warn("the agent has no tools of the session: this program was not found", "err", err)
+		return []any{}
+	}
+	env := []any{
+		map[string]string{"name": agent.ToolsURLVariable, "value": tools.URL}, map[string]string{"name": agent.ToolsTokenVariable, "value": tools.Token},
+	}
+	return []any{map[string]any{"name": "hapi", "command": exe, "args": []string{"mcp"}, "env": env}}
+}
+
 // openSession loads the earlier session, or makes a new one.
-func (c *conversation) openSession(ctx context.Context, p *process, loads bool) (*native, error) {
+func (c *conversation) openSession(ctx context.Context, p *process, loads bool, servers []any) (*native, error) {
 	c.mu.Lock()
 	earlier := c.nativeID
 	c.mu.Unlock()
-	params := map[string]any{"cwd": c.o.Dir, "mcpServers": []any{}}
+	params := map[string]any{"cwd": c.o.Dir, "mcpServers": servers}
 	if earlier != "" && loads {
-		load := map[string]any{"sessionId": earlier, "cwd": c.o.Dir, "mcpServers": []any{}}
+		load := map[string]any{"sessionId": earlier, "cwd": c.o.Dir, "mcpServers": servers}
 		raw, err := p.call(ctx, sdk.AgentMethodSessionLoad, load)
 		if err == nil {
 			n, err := readSession(raw)

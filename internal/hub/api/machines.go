@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -93,7 +94,7 @@ func (a *API) spawn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return bare(err)
 	}
-	request, err := decodeSpawn(in)
+	request, err := decodeSpawn(in, func(f wire.Flavor) bool { return offersAgent(&m, f) })
 	if err != nil {
 		return err
 	}
@@ -123,7 +124,20 @@ func (a *API) notSpawned(w http.ResponseWriter, r *http.Request, err error) erro
 	return nil
 }
 
-func decodeSpawn(in *object) (wire.SpawnRequest, error) {
+// offersAgent says whether a machine names an agent among those it can start.
+func offersAgent(m *wire.Machine, f wire.Flavor) bool {
+	var state struct {
+		Capabilities wire.RunnerCapabilities `json:"capabilities"`
+	}
+	if json.Unmarshal(m.RunnerState, &state) != nil {
+		return false
+	}
+	return slices.ContainsFunc(state.Capabilities.AgentConfigs, func(c wire.AgentConfig) bool { return c.Flavor == f })
+}
+
+// decodeSpawn reads what is to be started. offers says whether the machine has
+// an agent of its own of a name.
+func decodeSpawn(in *object, offers func(wire.Flavor) bool) (wire.SpawnRequest, error) {
 	said := func(name string) string {
 		if s := in.text(name); s != nil {
 			return *s
@@ -141,7 +155,7 @@ func decodeSpawn(in *object) (wire.SpawnRequest, error) {
 	if s.CopilotAgentMode == "fleet" { // an old name
 		s.CopilotAgentMode = "interactive"
 	}
-	if in.err() != nil || s.Directory == "" || in.has("agent") && !s.Agent.Known() ||
+	if in.err() != nil || s.Directory == "" || in.has("agent") && !s.Agent.Known() && !offers(s.Agent) ||
 		in.has("permissionMode") && !wire.PermissionModeKnown(s.PermissionMode) {
 		return s, wire.ErrInvalidBody
 	}

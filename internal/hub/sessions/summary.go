@@ -104,7 +104,7 @@ func summaryMetadata(w *wire.Session) *wire.SummaryMetadata {
 // nativeIDOrder is the order in which an unknown flavor's native id is looked for.
 var nativeIDOrder = []wire.Flavor{
 	wire.FlavorCodex, wire.FlavorClaude, wire.FlavorGemini, wire.FlavorOpencode, wire.FlavorGrok,
-	wire.FlavorAgy, wire.FlavorCursor, wire.FlavorKimi, wire.FlavorCopilot,
+	wire.FlavorAgy, wire.FlavorCursor, wire.FlavorKimi, wire.FlavorCopilot, wire.FlavorACP,
 }
 
 // NativeID is the agent's own id of the session's conversation, or "".
