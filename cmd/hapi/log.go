@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"time"
 
@@ -25,7 +26,7 @@ func newLogger(w io.Writer) (*slog.Logger, error) {
 			return nil, fmt.Errorf("HAPI_LOG_LEVEL is %q; it can be debug, info, warn or error", name)
 		}
 	}
-	o := &slog.HandlerOptions{Level: level}
+	o := &slog.HandlerOptions{Level: level, ReplaceAttr: redacted}
 	switch format := strings.ToLower(os.Getenv("HAPI_LOG_FORMAT")); format {
 	case "", "text":
 		return slog.New(slog.NewTextHandler(w, o)), nil
@@ -34,6 +35,21 @@ func newLogger(w io.Writer) (*slog.Logger, error) {
 	default:
 		return nil, fmt.Errorf("HAPI_LOG_FORMAT is %q; it can be text or json", format)
 	}
+}
+
+// secrets are what looks like a token: in a URL, a session token, a named
+// access token. Nothing of the kind is logged on purpose; this is for texts of
+// others, such as an error with a URL in it.
+var secrets = regexp.MustCompile(`(?i)((?:token|code|secret)=)[^&\s"']+|eyJ[\w-]+\.[\w-]+\.[\w-]+|hapi_[\w-]{40,}`)
+
+func redacted(_ []string, a slog.Attr) slog.Attr {
+	switch v := a.Value.Any().(type) {
+	case string:
+		a.Value = slog.StringValue(secrets.ReplaceAllString(v, "${1}[redacted]"))
+	case error:
+		a.Value = slog.StringValue(secrets.ReplaceAllString(v.Error(), "${1}[redacted]"))
+	}
+	return a
 }
 
 // openLog makes a log file of this process: the terminal is for the person. Kind

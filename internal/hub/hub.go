@@ -156,7 +156,7 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 // route sends each request to its plane.
 func (h *Hub) route(processes http.Handler, keys *auth.Auth) http.Handler {
 	people := h.api.Handler()
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	return secured(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch p := r.URL.Path; {
 		case strings.HasPrefix(p, "/socket.io/"):
 			h.io.ServeHTTP(w, r)
@@ -167,7 +167,7 @@ func (h *Hub) route(processes http.Handler, keys *auth.Auth) http.Handler {
 		default:
 			people.ServeHTTP(w, r)
 		}
-	})
+	}))
 }
 
 // Panics counts the requests that ended in a panic.

@@ -40,6 +40,7 @@ type testHub struct {
 	http   *http.Client // holds traffic against the contract
 	jwt    string
 	waits  lifecycle.Waits
+	logger *slog.Logger // nil: the test fails for errors
 }
 
 func config(dir string) *home.Hub {
@@ -69,7 +70,11 @@ func (h *testHub) start(address string) {
 	if h.change != nil {
 		h.change(c)
 	}
-	running, err := hub.Open(h.t.Context(), c, hub.Options{Logger: failOnError(h.t), Waits: h.waits})
+	logger := h.logger
+	if logger == nil {
+		logger = failOnError(h.t)
+	}
+	running, err := hub.Open(h.t.Context(), c, hub.Options{Logger: logger, Waits: h.waits})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -367,7 +367,7 @@ func (c *peer) connect(p *packet) error {
 	if errors.As(err, &refused) {
 		return c.refuse(p.namespace, refused)
 	}
-	c.server.o.Logger.Info("connection closed before it joined", "namespace", p.namespace, "err", err)
+	c.server.o.Logger.Debug("connection closed before it joined", "namespace", p.namespace, "err", err)
 	c.engine.close("server error", abrupt)
 	return nil
 }

@@ -199,7 +199,9 @@ func (a *API) routes() http.Handler {
 }
 
 func (a *API) handle(mux *http.ServeMux, pattern string, h handler) {
+	limit := bodyLimit(pattern)
 	mux.Handle(pattern, a.counted(pattern, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r.Body = http.MaxBytesReader(w, r.Body, limit)
 		if err := h(w, r); err != nil {
 			a.fail(w, r, err)
 		}

@@ -13,31 +13,15 @@ import (
 	"hapi/internal/wire"
 )
 
-// Body limits. The largest legitimate body is an upload of 50 MiB in base64;
-// what is not yet authenticated gets less.
-const (
-	maxBody     = 68 << 20
-	maxAuthBody = 64 << 10
-)
-
-// limitBody refuses a body over the limit, at once when it says its length.
-func limitBody(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > maxBody {
-			w.Header().Set("Connection", "close")
-			w.WriteHeader(http.StatusRequestEntityTooLarge)
-			return
-		}
-		r.Body = http.MaxBytesReader(w, r.Body, maxBody)
-		next.ServeHTTP(w, r)
-	})
-}
+// grownFor is how much of a body's announced length is believed at once: who
+// announces much and sends nothing costs little.
+const grownFor = 1 << 20
 
 // readBody reads the whole body.
 func readBody(r *http.Request) ([]byte, error) {
 	var buf bytes.Buffer
 	if r.ContentLength > 0 {
-		buf.Grow(int(r.ContentLength) + bytes.MinRead)
+		buf.Grow(int(min(r.ContentLength, grownFor)) + bytes.MinRead)
 	}
 	_, err := buf.ReadFrom(r.Body)
 	var tooLong *http.MaxBytesError

@@ -56,6 +56,13 @@ func (o Origins) Allows(origin string) bool {
 	return o.any || slices.Contains(o.allowed, origin)
 }
 
+// sameHost says whether a page comes from this hub, by whichever of its names
+// it was reached.
+func sameHost(origin, host string) bool {
+	u, err := url.Parse(origin)
+	return err == nil && u.Host != "" && strings.EqualFold(u.Host, host)
+}
+
 // CORS tells browsers which origins may read the answers of next, and answers
 // preflights itself, before authentication.
 func (o Origins) CORS(next http.Handler) http.Handler {
@@ -65,7 +72,7 @@ func (o Origins) CORS(next http.Handler) http.Handler {
 			h.Set("Access-Control-Allow-Origin", "*")
 		} else {
 			h.Add("Vary", "Origin")
-			if origin := r.Header.Get("Origin"); origin != "" && o.Allows(origin) {
+			if origin := r.Header.Get("Origin"); origin != "" && (o.Allows(origin) || sameHost(origin, r.Host)) {
 				h.Set("Access-Control-Allow-Origin", origin)
 			}
 		}

@@ -17,8 +17,8 @@ import (
 	"hapi/internal/wire"
 )
 
-// maxBody is the largest REST body taken.
-const maxBody = 68 << 20
+// maxBody is the largest REST body taken: a session's metadata and state.
+const maxBody = 16 << 20
 
 var (
 	errMissingHeader = &wire.Error{Kind: wire.Unauthorized, Text: "Missing Authorization header"}

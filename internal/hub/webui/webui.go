@@ -111,6 +111,7 @@ func (a *App) serve(w http.ResponseWriter, r *http.Request, f *file) {
 	if f == a.index {
 		h.Set("Content-Security-Policy", a.csp)
 		h.Set("Cross-Origin-Opener-Policy", "same-origin-allow-popups")
+		h.Set("Permissions-Policy", "camera=(self), microphone=(self), geolocation=(), payment=(), usb=()")
 	}
 	if f.cacheControl == neverStored { // a cached service worker strands people on an old build
 		h.Set("CDN-Cache-Control", "no-store")
