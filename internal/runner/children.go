@@ -140,13 +140,23 @@ func (c *children) remove(one *child) {
 func (c *children) drop(one *child) {
 	delete(c.all, one.PID)
 	for _, id := range []wire.SessionID{one.SessionID, one.Requested} {
-		if id != "" && !slices.Contains(c.gone, string(id)) {
+		if id != "" && !slices.Contains(c.gone, string(id)) && !c.fed(id) {
 			c.gone = append(c.gone, string(id))
 		}
 	}
 	if extra := len(c.gone) - maxGone; extra > 0 {
 		c.gone = slices.Delete(c.gone, 0, extra)
 	}
+}
+
+// fed says whether a process feeds the session. The caller holds mu.
+func (c *children) fed(id wire.SessionID) bool {
+	for _, one := range c.all {
+		if one.named(string(id)) {
+			return true
+		}
+	}
+	return false
 }
 
 // save writes the file. A runner that cannot write goes on: only its successor
@@ -166,15 +176,25 @@ func (c *children) save() {
 }
 
 // find gives the child that id names, and whether id's process is proven gone.
-func (c *children) find(id string) (one *child, provenGone bool) {
+// While a session goes from one process to the next it has two: the one that
+// stays is meant.
+func (c *children) find(id string) (found *child, provenGone bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for _, one := range c.all {
-		if one.named(id) {
-			return one, false
+		if one.named(id) && (found == nil || one.after(found)) {
+			found = one
 		}
 	}
-	return nil, slices.Contains(c.gone, id)
+	return found, found == nil && slices.Contains(c.gone, id)
+}
+
+// after says whether one rather than other is a session's process.
+func (one *child) after(other *child) bool {
+	if one.Ending != other.Ending {
+		return other.Ending
+	}
+	return one.Created > other.Created
 }
 
 // session is the session that a child has reported, and whether it is about to

@@ -345,6 +345,33 @@ func TestASessionThatIsEndingGetsANewProcessOnceItHasEnded(t *testing.T) {
 	}
 }
 
+func TestASessionThatWasHandedOverIsWithItsNewProcess(t *testing.T) {
+	t.Parallel()
+	m := startMachine(t, options(t, t.TempDir()))
+	first := m.mustSpawn(wire.SpawnRequest{Directory: t.TempDir(), ExistingSessionID: "row-1"})
+	sleeper := exec.Command("sleep", "1000")
+	if err := sleeper.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { _ = sleeper.Wait() }()
+	m.r.children.ending(first.PID)
+	report := wire.SessionStarted{SessionID: "row-1", Metadata: json.RawMessage(`{"startedBy":"terminal","hostPid":` + strconv.Itoa(sleeper.Process.Pid) + `}`)}
+	if err := control.Report(t.Context(), m.data.Dir, report); err != nil {
+		t.Fatal(err)
+	}
+	if one, _ := m.r.children.find("row-1"); one.PID != sleeper.Process.Pid {
+		t.Errorf("the session's process is %d, want %d", one.PID, sleeper.Process.Pid)
+	}
+	first.signal(syscall.SIGTERM)
+	m.wait("the end of the first", func() bool { return len(m.r.children.known()) == 1 })
+	if got := m.r.StopSession(t.Context(), "row-1"); got.Status != wire.StopStopped {
+		t.Errorf("stop: %s", got.Status)
+	}
+	if got := m.r.StopSession(t.Context(), "row-1"); got.Status != wire.StopAlreadyGone {
+		t.Errorf("stop again: %s", got.Status)
+	}
+}
+
 func TestWhyASessionDidNotStartIsOneSentence(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()

@@ -69,6 +69,7 @@ func (s *Session) callSwitch(ctx context.Context, params json.RawMessage) (any, 
 // callHandoff ends the session for a process that goes on with it in another
 // terminal.
 func (s *Session) callHandoff(context.Context, json.RawMessage) (any, error) {
+	s.reportEnding()
 	s.running.Go(func() { s.end(Ending{Reason: EndHandoff, Archive: "Handed off to local terminal"}) })
 	return map[string]bool{"ok": true}, nil
 }
