@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"hapi/internal/agent/acp"
 	"hapi/internal/agent/codex"
 	"hapi/internal/control"
 	"hapi/internal/home"
@@ -160,15 +161,18 @@ func runnerOptions(data *home.Home, c *home.Client, roots []string) (runner.Opti
 		Home: data, Client: c, Version: version, Machine: machineFacts(data, c, exe), Roots: roots, Executable: exe, Offered: isCommand,
 		Supervised:   os.Getenv("HAPI_RUNNER_SUPERVISED") == "1",
 		ReportWithin: millis("HAPI_RUNNER_WEBHOOK_TIMEOUT_MS"), Heartbeat: millis("HAPI_RUNNER_HEARTBEAT_INTERVAL"),
-		Methods: agentMethods(),
+		Methods: agentMethods(roots),
 	}, nil
 }
 
 // agentMethods tell what the agents of this machine offer, where there is no
 // session yet.
-func agentMethods() map[string]hubclient.Method {
+func agentMethods(roots []string) map[string]hubclient.Method {
 	models := &codex.Models{Path: os.Getenv("HAPI_CODEX_APP_SERVER_BIN")}
-	return map[string]hubclient.Method{wire.MethodListCodexModels: models.Call}
+	opencode := &acp.Models{
+		Spec: acp.OpenCode, Path: os.Getenv("HAPI_OPENCODE_PATH"), Inside: func(dir string) bool { return runner.Inside(roots, dir) },
+	}
+	return map[string]hubclient.Method{wire.MethodListCodexModels: models.Call, wire.MethodMachineOpencodeModels: opencode.Call}
 }
 
 // millis is a time from the environment; 0 if there is none.

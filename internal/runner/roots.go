@@ -59,6 +59,12 @@ func newRoots(paths []string) (roots, error) {
 	return r, nil
 }
 
+// Inside says whether sessions may be started in dir, given the workspace roots.
+func Inside(paths []string, dir string) bool {
+	r, err := newRoots(paths)
+	return err == nil && r.contain(dir)
+}
+
 // contain says whether a path, which need not exist, is in one of the roots
 // once its symbolic links are followed.
 func (r roots) contain(path string) bool {

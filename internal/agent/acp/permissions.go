@@ -92,20 +92,31 @@ func (c *conversation) request(in *permissionRequest) (r agent.PermissionRequest
 	c.convert.flush()
 	f := in.ToolCall.toolFields
 	f.Status = "" // an agent repeats what it said before it began
-	c.convert.tool(f, in.ToolCall.Content)
 	t := c.convert.tools[f.ToolCallID]
-	r = agent.PermissionRequest{ID: wire.RequestID(t.id), Tool: t.name, Arguments: t.input}
-	if holdsSomething(f.RawInput) && string(f.RawInput) != "{}" {
-		r.Arguments = f.RawInput
+	if t == nil {
+		c.convert.tool(f, in.ToolCall.Content)
+		t = c.convert.tools[f.ToolCallID]
 	}
-	r.Arguments = t.askedFor(r.Arguments)
+	asked := newConverter(delta, func(map[string]any) {}, nil).learn(f, in.ToolCall.Content) // by its own words
+	if !asked.named {
+		asked.name = t.name
+	}
+	if len(asked.content) == 0 {
+		asked.content = t.content
+	}
+	r = agent.PermissionRequest{ID: wire.RequestID(t.id), Tool: asked.name, Arguments: t.input}
+	if asked.given || t.input == nil {
+		r.Arguments = asked.input
+	}
+	r.Arguments = asked.askedFor(r.Arguments)
 	if r.Arguments == nil {
-		r.Arguments = t.output
+		r.Arguments = f.RawOutput
 	}
 	if r.Arguments == nil {
 		r.Arguments = json.RawMessage("null")
 	}
-	return r, firstOf(kindOf(t.kind), t.kind)
+	kind = firstOf(asked.kind, t.kind)
+	return r, firstOf(kindOf(kind), kind)
 }
 
 func (c *conversation) askPerson(ctx context.Context, p *process, r agent.PermissionRequest) (agent.Decision, error) {

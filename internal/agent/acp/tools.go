@@ -37,7 +37,8 @@ type tool struct {
 	asks    bool // it is a question: name and input are ours
 	done    bool
 	shown   string // what the tool-call row said last
-	told    string // and which status
+	told    string // which status
+	sent    string // and which input
 }
 
 // toolContent is a part of what a tool produced.
@@ -290,12 +291,14 @@ func (c *converter) showTool(t *tool) {
 	if t.kind != "" {
 		data["nativeKind"] = t.kind
 	}
-	ended := t.status == "completed" || t.status == "failed" // the result says so
+	// The result says that it has ended, and a title that comes with it is of the
+	// result: `2 todos` of a tool that was todowrite.
+	ended := t.status == "completed" || t.status == "failed"
 	shown := string(mustMarshal([]any{t.name, t.input, t.title, t.kind}))
-	if shown == t.shown && (ended || t.status == t.told) {
+	if t.shown != "" && (ended && string(t.input) == t.sent || shown == t.shown && t.status == t.told) {
 		return
 	}
-	t.shown, t.told = shown, t.status
+	t.shown, t.told, t.sent = shown, t.status, string(t.input)
 	c.emit(data)
 }
 
