@@ -32,12 +32,12 @@ func TestEveryScenarioMeasuresARunningHub(t *testing.T) {
 	go func() { ended <- h.Serve(ctx, listener, func() { close(ready) }) }()
 	<-ready
 	rows, err := measure(t.Context(), options{
-		url: "http://" + listener.Addr().String(), token: token, pid: os.Getpid(), seconds: 0.1, settle: 0.01, idle: 5,
+		url: "http://" + listener.Addr().String(), token: token, pid: os.Getpid(), seconds: 0.1, settle: 0.01, idle: 5, sessions: 20,
 	})
 	if err != nil {
 		t.Error(err)
 	}
-	if want := 1 + 2 + 5 + 3 + 2; len(rows) != want {
+	if want := 1 + 2 + 5 + 3 + 1 + 1 + 1 + 2; len(rows) != want {
 		t.Errorf("%d rows, want %d", len(rows), want)
 	}
 	for _, r := range rows[1:] {

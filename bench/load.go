@@ -24,6 +24,7 @@ const (
 type load struct {
 	speakers []*speaker
 	watchers []*watcher
+	pace     time.Duration // between two messages of a speaker
 
 	mu      sync.Mutex
 	waiting map[int64]int // by message: watchers that do not have it yet
@@ -37,10 +38,14 @@ type load struct {
 type shape struct {
 	speakers, watchers int
 	compressed         bool
+	rate               int // messages a second of all speakers; 0 is as fast as it goes
 }
 
 func newLoad(ctx context.Context, h *target, s shape) (*load, error) {
 	l := &load{waiting: map[int64]int{}, slots: make(chan struct{}, inFlight)}
+	if s.rate > 0 {
+		l.pace = time.Second * time.Duration(s.speakers) / time.Duration(s.rate)
+	}
 	jwt, err := h.signIn(ctx)
 	if err != nil {
 		return nil, err
@@ -119,20 +124,45 @@ func (l *load) run(ctx context.Context, h *target, lasts time.Duration) (n int64
 }
 
 func (l *load) speak(ctx context.Context, s *speaker) error {
+	due := time.Now()
 	for {
+		due = due.Add(l.pace)
+		if wait := time.Until(due); wait > time.Millisecond {
+			time.Sleep(wait) // timers are coarse: what is late is caught up
+		}
 		select {
 		case l.slots <- struct{}{}:
 		case <-ctx.Done():
 			return nil
 		}
-		n := l.next.Add(1)
-		l.mu.Lock()
-		l.waiting[n] = len(l.watchers)
-		l.mu.Unlock()
-		if err := s.say(n); err != nil {
-			return fmt.Errorf("say message %d: %w", n, err)
+		if err := l.say(s); err != nil {
+			return err
 		}
 	}
+}
+
+// say says the next message; its slot is taken.
+func (l *load) say(s *speaker) error {
+	n := l.next.Add(1)
+	l.mu.Lock()
+	l.waiting[n] = len(l.watchers)
+	l.mu.Unlock()
+	if err := s.say(n); err != nil {
+		return fmt.Errorf("say message %d: %w", n, err)
+	}
+	return nil
+}
+
+// sayAll says so many messages by the first speaker and waits until they have
+// arrived everywhere.
+func (l *load) sayAll(n int) error {
+	for range n {
+		l.slots <- struct{}{}
+		if err := l.say(l.speakers[0]); err != nil {
+			return err
+		}
+	}
+	return l.drain()
 }
 
 // drain waits until every message that was said has arrived everywhere.

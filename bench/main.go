@@ -22,7 +22,7 @@ type options struct {
 	jsonPath           string
 	only               string
 	seconds, settle    float64
-	idle               int
+	idle, sessions     int
 }
 
 func main() {
@@ -36,6 +36,7 @@ func main() {
 	flag.Float64Var(&o.seconds, "seconds", 4, "how long each load lasts")
 	flag.Float64Var(&o.settle, "settle", 3, "seconds to wait before memory of idle connections is read; a hub's collector looks every two minutes")
 	flag.IntVar(&o.idle, "idle", 1000, "how many idle connections to open")
+	flag.IntVar(&o.sessions, "sessions", 1000, "how many sessions the list has")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
@@ -56,6 +57,9 @@ var scenarios = []scenario{
 	{"ingest", measureIngest},
 	{"fan-out", measureFanOut},
 	{"page", measurePages},
+	{"busy page", measureBusyPages},
+	{"list", measureList},
+	{"resume", measureResume},
 	{"idle", measureIdle},
 }
 
