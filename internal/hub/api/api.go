@@ -228,7 +228,7 @@ type Sessions interface {
 	Get(ns wire.Namespace, id wire.SessionID) (wire.Session, error)
 	Active(ns wire.Namespace, id wire.SessionID) (wire.Session, error)
 	Access(ns wire.Namespace, id wire.SessionID) error
-	List(ctx context.Context, ns wire.Namespace, q sessions.ListQuery) ([]wire.SessionSummary, error)
+	List(ctx context.Context, ns wire.Namespace, q sessions.ListQuery) ([]*wire.SessionSummary, error)
 	ActiveSessions(ns wire.Namespace) []wire.Session
 	Rename(ctx context.Context, ns wire.Namespace, id wire.SessionID, name string) error
 	SetSummary(ctx context.Context, ns wire.Namespace, id wire.SessionID, text string) error

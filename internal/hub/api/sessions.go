@@ -20,12 +20,7 @@ func (a *API) listSessions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if list == nil {
-		list = []wire.SessionSummary{}
-	}
-	a.write(w, r, http.StatusOK, struct {
-		Sessions []wire.SessionSummary `json:"sessions"`
-	}{list})
+	a.write(w, r, http.StatusOK, wire.SessionList(list))
 	return nil
 }
 

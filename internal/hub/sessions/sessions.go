@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -83,8 +84,9 @@ type entry struct {
 	view  MetadataView // of shown
 	live  live
 
-	conversation conversation  // as the namespace's sessions are compared by it
-	changed      chan struct{} // closed at the next change; nil while nobody waits
+	derived      atomic.Pointer[derived] // for the list
+	conversation conversation            // as the namespace's sessions are compared by it
+	changed      chan struct{}           // closed at the next change; nil while nobody waits
 }
 
 type live struct {

@@ -22,15 +22,16 @@ type ListQuery struct {
 const maxPendingShown = 5
 
 // List summarises the namespace's sessions.
-func (s *Service) List(ctx context.Context, ns wire.Namespace, q ListQuery) ([]wire.SessionSummary, error) {
+func (s *Service) List(ctx context.Context, ns wire.Namespace, q ListQuery) ([]*wire.SessionSummary, error) {
 	scheduled, err := s.store.Scheduled(ctx, s.store.Reader(), ns, wire.At(s.now()))
 	if err != nil {
 		return nil, fmt.Errorf("count scheduled messages: %w", err)
 	}
 	list := s.summaries(ns, scheduled)
-	slices.SortStableFunc(list, byAttention)
 	if q.ByUpdatedAt {
-		slices.SortStableFunc(list, byUpdatedAt)
+		slices.SortFunc(list, byUpdatedAt)
+	} else {
+		slices.SortFunc(list, byAttention)
 	}
 	if q.Limit > 0 && len(list) > q.Limit {
 		list = list[:q.Limit]
@@ -38,17 +39,16 @@ func (s *Service) List(ctx context.Context, ns wire.Namespace, q ListQuery) ([]w
 	return list, nil
 }
 
-func (s *Service) summaries(ns wire.Namespace, scheduled map[wire.SessionID]store.Schedule) []wire.SessionSummary {
+func (s *Service) summaries(ns wire.Namespace, scheduled map[wire.SessionID]store.Schedule) []*wire.SessionSummary {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	list := []wire.SessionSummary{}
+	list := []*wire.SessionSummary{}
 	for _, e := range s.all {
 		if e.row.Namespace != ns {
 			continue
 		}
-		w := e.show()
-		sum := summarise(&w)
-		if sched, ok := scheduled[w.ID]; ok {
+		sum := e.summary()
+		if sched, ok := scheduled[sum.ID]; ok {
 			sum.FutureScheduledMessageCount, sum.NextScheduledAt = sched.Count, &sched.Next
 		}
 		list = append(list, sum)
@@ -56,11 +56,63 @@ func (s *Service) summaries(ns wire.Namespace, scheduled map[wire.SessionID]stor
 	return list
 }
 
-func byUpdatedAt(a, b wire.SessionSummary) int {
+// derived is what a list row takes from the session's metadata, agent state and
+// todos, which are large and change seldom.
+type derived struct {
+	of       derivedFrom
+	metadata *wire.SummaryMetadata
+	todos    *wire.TodoProgress
+	requests []wire.PendingRequest
+	count    int
+	kinds    []string
+}
+
+// derivedFrom are the versions that derived was made from.
+type derivedFrom struct {
+	metadata, agentState int64
+	todos, updated       wire.Millis
+}
+
+// summary is the session's list row. The caller holds mu, for reading at least.
+func (e *entry) summary() *wire.SessionSummary {
+	w := e.show()
+	from := derivedFrom{metadata: w.MetadataVersion, agentState: w.AgentStateVersion, todos: w.TodosUpdatedAt}
+	d := e.derived.Load()
+	if d != nil && d.of.updated != 0 {
+		from.updated = w.UpdatedAt
+	}
+	if d == nil || d.of != from {
+		d = derive(&w, from)
+		e.derived.Store(d)
+	}
+	return &wire.SessionSummary{
+		ID: w.ID, Active: w.Active, Thinking: w.Thinking, ActiveAt: w.ActiveAt, UpdatedAt: w.UpdatedAt,
+		Pinned: w.Pinned, GlobalPinned: w.GlobalPinned,
+		Metadata: d.metadata, MetadataVersion: w.MetadataVersion, AgentStateVersion: w.AgentStateVersion,
+		TodosUpdatedAt: w.TodosUpdatedAt, TodoProgress: d.todos,
+		PendingRequests: d.requests, PendingRequestsCount: d.count, PendingRequestKinds: d.kinds,
+		BackgroundTaskCount: w.BackgroundTaskCount,
+		Model:               w.Model, ModelReasoningEffort: w.ModelReasoningEffort, Effort: w.Effort,
+	}
+}
+
+// derive looks into the session's values (messages contract §11).
+func derive(w *wire.Session, from derivedFrom) *derived {
+	d := &derived{of: from, metadata: summaryMetadata(w), todos: todoProgress(w.Todos)}
+	var undated bool
+	d.requests, d.count, d.kinds, undated = pendingRequests(w)
+	d.of.updated = 0
+	if undated { // it counts from the session's last activity
+		d.of.updated = w.UpdatedAt
+	}
+	return d
+}
+
+func byUpdatedAt(a, b *wire.SessionSummary) int {
 	return cmp.Or(cmp.Compare(b.UpdatedAt, a.UpdatedAt), cmp.Compare(a.ID, b.ID))
 }
 
-func byAttention(a, b wire.SessionSummary) int {
+func byAttention(a, b *wire.SessionSummary) int {
 	first := func(x, y bool) int { return cmp.Compare(btoi(y), btoi(x)) }
 	byPending := 0
 	if a.Active && b.Active {
@@ -74,20 +126,6 @@ func btoi(b bool) int {
 		return 1
 	}
 	return 0
-}
-
-// summarise derives the list row of a session (messages contract §11).
-func summarise(w *wire.Session) wire.SessionSummary {
-	sum := wire.SessionSummary{
-		ID: w.ID, Active: w.Active, Thinking: w.Thinking, ActiveAt: w.ActiveAt, UpdatedAt: w.UpdatedAt,
-		Pinned: w.Pinned, GlobalPinned: w.GlobalPinned,
-		Metadata: summaryMetadata(w), MetadataVersion: w.MetadataVersion, AgentStateVersion: w.AgentStateVersion,
-		TodosUpdatedAt: w.TodosUpdatedAt, TodoProgress: todoProgress(w.Todos),
-		BackgroundTaskCount: w.BackgroundTaskCount,
-		Model:               w.Model, ModelReasoningEffort: w.ModelReasoningEffort, Effort: w.Effort,
-	}
-	sum.PendingRequests, sum.PendingRequestsCount, sum.PendingRequestKinds = pendingRequests(w)
-	return sum
 }
 
 func summaryMetadata(w *wire.Session) *wire.SummaryMetadata {
@@ -147,17 +185,20 @@ func todoProgress(todos json.RawMessage) *wire.TodoProgress {
 	return p
 }
 
-func pendingRequests(w *wire.Session) (shown []wire.PendingRequest, count int, kinds []string) {
+// pendingRequests are those that wait; undated says that one does not say since
+// when.
+func pendingRequests(w *wire.Session) (shown []wire.PendingRequest, count int, kinds []string, undated bool) {
 	shown, kinds = []wire.PendingRequest{}, []string{}
 	state, err := AgentState(w)
 	if err != nil || len(state.Requests) == 0 {
-		return shown, 0, kinds
+		return shown, 0, kinds, false
 	}
 	for id, r := range state.Requests {
 		since := w.UpdatedAt
 		if r.CreatedAt != nil {
 			since = *r.CreatedAt
 		}
+		undated = undated || r.CreatedAt == nil
 		shown = append(shown, wire.PendingRequest{ID: id, Kind: wire.RequestKind(r.Tool), Tool: r.Tool, Since: since})
 	}
 	slices.SortFunc(shown, func(a, b wire.PendingRequest) int {
@@ -168,5 +209,5 @@ func pendingRequests(w *wire.Session) (shown []wire.PendingRequest, count int, k
 			kinds = append(kinds, k)
 		}
 	}
-	return shown[:min(len(shown), maxPendingShown)], len(shown), kinds
+	return shown[:min(len(shown), maxPendingShown)], len(shown), kinds, undated
 }
