@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"hapi/internal/agent"
+	"hapi/internal/agent/child"
 	"hapi/internal/wire"
 )
 
@@ -232,7 +233,7 @@ func open(t *testing.T, name string, o agent.Options) (*conversation, *testHost)
 		t.Fatal(err)
 	}
 	h := &testHost{t: t, changed: make(chan struct{})}
-	o.Dir, o.Path, o.Env = t.TempDir(), exe, append(os.Environ(), fakeVar+"="+name)
+	o.Dir, o.Path, o.Env = t.TempDir(), exe, append(os.Environ(), fakeVar+"="+name, child.Mark+"="+newID())
 	c, err := New("").Open(t.Context(), h, o)
 	if err != nil {
 		t.Fatal(err)

@@ -67,7 +67,7 @@ func (a *Agent) Local(ctx context.Context, h agent.Host, o agent.Options) error 
 	}.Run(ctx)
 	stop()
 	<-followed
-	child.SweepMarked(lookup(o.Env, child.Mark))
+	child.SweepMarked(markOf(o.Env))
 	hooks.Close() // what is told later is told to nobody
 	t.finish()
 	var exit *child.Exit

@@ -133,7 +133,7 @@ func (s *server) read(stdout *io.PipeReader, exited <-chan struct{}) {
 	}
 	_ = stdout.Close() // what it still says is of no use
 	<-exited
-	child.SweepMarked(lookup(s.o.env, child.Mark)) // what it left behind
+	child.SweepMarked(markOf(s.o.env)) // what it left behind
 	s.withdrawAsks(reasonEnded)
 	s.mu.Lock()
 	calls := s.calls
@@ -144,6 +144,15 @@ func (s *server) read(stdout *io.PipeReader, exited <-chan struct{}) {
 	}
 	s.asking.Wait()
 	close(s.done)
+}
+
+// markOf is what the processes of a session's agent are known by. An environment
+// that is the process's own can have another's: hapi may run in an agent's shell.
+func markOf(env []string) string {
+	if env == nil {
+		return ""
+	}
+	return lookup(env, child.Mark)
 }
 
 // message is a line of the protocol: a request or a notification if it has a
