@@ -149,6 +149,7 @@ func TestATerminalOutlivesTheHub(t *testing.T) {
 		t.Errorf("the screen is %q", got)
 	}
 	b.write("t1", "kept=yes\r")
+	b.sees("t1", "kept=yes\r\n")
 
 	w.hub.kill()
 	w.startHub()
