@@ -55,8 +55,7 @@ export function ChatPage() {
   )
 }
 
-/** A prompt that starts a turn is not shown as waiting for it. */
-const startsTurnWithin = 1500
+/** A prompt that starts a turn is not shown as waiting for it, unless it is not taken in this time. */
 const takenWithin = 5000
 
 function Chat({ session }: { session: Session }) {
@@ -116,7 +115,7 @@ function Chat({ session }: { session: Session }) {
   // A prompt the turn began with is a bubble; what waits behind a turn is in the queue.
   const now = useNow(1000, rows.rows.some(isQueued))
   const queued = rows.rows.filter(isQueued)
-  const starting = queued.filter((m) => m.scheduledAt === null && m.deliveryState === undefined && session.thinking && Math.abs((session.activeTurnStartedAt ?? 0) - m.createdAt) < startsTurnWithin && now - m.createdAt < takenWithin)
+  const starting = queued.filter((m) => m.scheduledAt === null && m.deliveryState === undefined && session.thinking && m.createdAt <= (session.activeTurnStartedAt ?? 0) && now - m.createdAt < takenWithin)
   const behind = queued.filter((m) => !starting.includes(m))
   const known = new Set(rows.rows.map((m) => m.localId))
   const outgoing = entries.filter((e) => e.sessionId === session.id && !known.has(e.localId))

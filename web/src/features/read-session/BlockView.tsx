@@ -8,6 +8,7 @@ import type { AgentEvent } from '@/model/decode'
 import { dayAndTime, hourMinute, took } from '@/model/time'
 import { CodeBlock, CopyButton } from '@/ui/Code'
 import { Markdown } from '@/ui/Markdown'
+import { Picture } from '@/ui/Picture'
 import { TerminalText } from '@/ui/TerminalText'
 import { cx } from '@/ui/cx'
 import type { Block } from './blocks'
@@ -157,7 +158,7 @@ function Generated({ imageId, name, mimeType }: { imageId: string; name: string;
       </button>
     )
   }
-  return url ? <img src={url} alt={name} className="max-h-[60vh] max-w-full self-start rounded-m border border-line object-contain" /> : <div className="h-40 w-60 animate-pulse rounded-m bg-sunken" />
+  return url ? <Picture src={url} name={name} /> : <div className="h-40 w-60 animate-pulse rounded-m bg-sunken" />
 }
 
 function CliOutput({ text }: { text: string }) {

@@ -11,6 +11,7 @@ import { Counts, UnifiedDiff } from '@/ui/Diff'
 import { CodeBlock } from '@/ui/Code'
 import { languageOf } from '@/ui/highlight'
 import { Markdown } from '@/ui/Markdown'
+import { Picture } from '@/ui/Picture'
 import { Spinner } from '@/ui/Spinner'
 import { TerminalText } from '@/ui/TerminalText'
 import { cx } from '@/ui/cx'
@@ -156,7 +157,7 @@ function Images({ images }: { images: string[] }) {
   return images.length > 0 ? (
     <div className="mt-1.5 flex flex-wrap gap-2">
       {images.map((src, i) => (
-        <img key={i} src={src} alt={t('tool.image')} className="max-h-72 max-w-full rounded-m border border-line object-contain" />
+        <Picture key={i} src={src} name={t('tool.image')} />
       ))}
     </div>
   ) : null
