@@ -3,10 +3,10 @@ import { mkdtempSync, readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { Browser, Page } from 'playwright-core'
+import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { showProject } from './scene'
-import { Hub, desk, launch, phone, token, until, visit, type Look } from './world'
+import { Hub, desk, findChromium, launch, phone, token, until, visit, type Look } from './world'
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const patient = { timeout: 60_000 }
@@ -173,12 +173,6 @@ describe('a conversation', () => {
     await page.getByRole('option', { name: '/review' }).waitFor(patient)
     await field.press('Tab')
     await until('the command is there', async () => (await field.inputValue()) === '/review ')
-    await page.waitForFunction(async () => {
-      const db = await new Promise<IDBDatabase>((done) => { const o = indexedDB.open('hapi'); o.addEventListener('success', () => done(o.result)) })
-      const n = await new Promise<number>((done) => { const c = db.transaction('drafts').objectStore('drafts').count(); c.addEventListener('success', () => done(c.result)) })
-      db.close()
-      return n > 0
-    })
     await page.reload()
     await until('the draft is back', async () => (await page.getByLabel('Message').inputValue()) === '/review ')
   })
@@ -228,8 +222,6 @@ describe('without a connection', () => {
     open.push({ close: () => own.stop() })
     const agent = await own.agent(folder('outage'))
     const profile = mkdtempSync(join(tmpdir(), 'hapi-profile-'))
-    const { chromium } = await import('playwright-core')
-    const { findChromium } = await import('./world')
     const context = await chromium.launchPersistentContext(profile, { executablePath: findChromium(), args: process.getuid?.() === 0 ? ['--no-sandbox'] : [], viewport: phone })
     open.push(context)
     await context.addInitScript(([url, t]) => localStorage.setItem(`hapi_access_token::${url}`, t ?? ''), [own.url, token])

@@ -58,8 +58,11 @@ export class Hub {
 
   /** The hub dies as by power failure. */
   async kill() {
-    const gone = new Promise((done) => this.#process?.once('exit', done))
-    this.#process?.kill('SIGKILL')
+    const process = this.#process
+    this.#process = null
+    if (!process || process.exitCode !== null || process.signalCode !== null) return
+    const gone = new Promise((done) => process.once('exit', done))
+    process.kill('SIGKILL')
     await gone
   }
 

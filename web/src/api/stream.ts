@@ -28,7 +28,7 @@ export function backoff(attempt: number): number {
 export class EventStream {
   #hub: Hub
   #listener: StreamListener
-  #cursor: string | null
+  #cursor: string | null = null
   #abort: AbortController | null = null
   #attempt = 0
   #timer: ReturnType<typeof setTimeout> | null = null
@@ -37,14 +37,9 @@ export class EventStream {
   #stopped = true
   subscriptionId: string | null = null
 
-  constructor(hub: Hub, listener: StreamListener, cursor: string | null = null) {
+  constructor(hub: Hub, listener: StreamListener) {
     this.#hub = hub
     this.#listener = listener
-    this.#cursor = cursor
-  }
-
-  get cursor(): string | null {
-    return this.#cursor
   }
 
   start() {

@@ -211,7 +211,6 @@ export const en = {
   'chat.takeOver': 'Take over',
   'chat.archived': 'This session is archived. A message brings its agent back.',
   'chat.inactive': 'The agent has ended. A message brings it back.',
-  'chat.resumeFailed': 'The agent could not be brought back',
   'history.loading': 'Earlier messages…',
   'history.failed': 'Earlier messages did not load.',
   'history.latest': 'Latest',

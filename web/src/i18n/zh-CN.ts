@@ -212,7 +212,6 @@ export const zhCN: Catalogue = {
   'chat.takeOver': '接管',
   'chat.archived': '此会话已归档。发送消息即可唤回助手。',
   'chat.inactive': '助手已结束。发送消息即可唤回。',
-  'chat.resumeFailed': '未能唤回助手',
   'history.loading': '正在加载更早的消息…',
   'history.failed': '更早的消息加载失败。',
   'history.latest': '最新',

@@ -15,6 +15,8 @@ export interface OutboxEntry {
   error: string | null
   /** 409 session_inactive: what helps is to bring the agent back. */
   inactive: boolean
+  /** The agent was brought back for this message; that is done once. */
+  resumed: boolean
 }
 
 export interface Draft {
@@ -34,7 +36,7 @@ export interface Shared {
 }
 
 interface Schema extends DBSchema {
-  lists: { key: string; value: { sessions: SessionSummary[]; machines: Machine[]; cursor: string | null } }
+  lists: { key: string; value: { sessions: SessionSummary[]; machines: Machine[] } }
   windows: { key: string; value: { id: string; window: MessageWindow; at: number }; indexes: { at: number } }
   outbox: { key: string; value: OutboxEntry; indexes: { session: string } }
   drafts: { key: string; value: Draft; indexes: { at: number } }

@@ -26,7 +26,7 @@ export interface Connection {
 
 export type Toast = Extract<HubEvent, { type: 'toast' }>['data']
 
-const persistAfter = 1500
+const persistAfter = 500
 
 /** Everything that lives as long as a person is signed in to one hub. */
 export class Live {
@@ -44,13 +44,13 @@ export class Live {
   #persist: ReturnType<typeof setTimeout> | null = null
   #unsubscribe: (() => void) | null = null
 
-  constructor(hub: Hub, queries: QueryClient, cursor: string | null) {
+  constructor(hub: Hub, queries: QueryClient) {
     this.hub = hub
     this.queries = queries
     this.windows = new Windows(hub)
     this.outbox = new Outbox(hub)
     this.marks = new Marks(hub.base, Date.now())
-    this.stream = new EventStream(hub, { onEvent: (e) => this.#onEvent(e), onState: (s, at) => this.#onState(s, at) }, cursor)
+    this.stream = new EventStream(hub, { onEvent: (e) => this.#onEvent(e), onState: (s, at) => this.#onState(s, at) })
   }
 
   /** Shows what this device remembers of the hub, then lets the stream correct it. */
@@ -60,13 +60,14 @@ export class Live {
       queries.setQueryData(keys.sessions, known.sessions.map(asLeft), { updatedAt: 1 })
       queries.setQueryData(keys.machines, known.machines, { updatedAt: 1 })
     }
-    return new Live(hub, queries, null)
+    return new Live(hub, queries)
   }
 
   start() {
     this.stream.start()
     void this.outbox.start()
     window.addEventListener('online', this.outbox.flush)
+    window.addEventListener('pagehide', this.#persistNow)
     this.#unsubscribe = this.queries.getQueryCache().subscribe((event) => {
       if (event.type === 'updated' && (event.query.queryKey[0] === 'sessions' || event.query.queryKey[0] === 'machines')) this.#persistSoon()
     })
@@ -76,6 +77,7 @@ export class Live {
     this.stream.stop()
     this.#unsubscribe?.()
     window.removeEventListener('online', this.outbox.flush)
+    window.removeEventListener('pagehide', this.#persistNow)
     if (this.#persist) clearTimeout(this.#persist)
     if (this.#listRefetch) clearTimeout(this.#listRefetch)
   }
@@ -93,12 +95,15 @@ export class Live {
   }
 
   #persistSoon() {
-    this.#persist ??= setTimeout(() => {
-      this.#persist = null
-      const sessions = this.queries.getQueryData<SessionSummary[]>(keys.sessions)
-      const machines = this.queries.getQueryData<Machine[]>(keys.machines)
-      if (sessions) void remembered((db) => db.put('lists', { sessions, machines: machines ?? [], cursor: this.stream.cursor }, this.hub.base))
-    }, persistAfter)
+    this.#persist ??= setTimeout(this.#persistNow, persistAfter)
+  }
+
+  #persistNow = () => {
+    if (this.#persist) clearTimeout(this.#persist)
+    this.#persist = null
+    const sessions = this.queries.getQueryData<SessionSummary[]>(keys.sessions)
+    const machines = this.queries.getQueryData<Machine[]>(keys.machines)
+    if (sessions) void remembered((db) => db.put('lists', { sessions, machines: machines ?? [] }, this.hub.base))
   }
 
   #onState(state: StreamState, retryAt: number | null) {

@@ -9,10 +9,11 @@ const jwt = `x.${btoa(JSON.stringify({ ns: 'default', exp: Date.now() / 1000 + 9
 const message = { text: 'hello', attachments: [], scheduledAt: null }
 
 /** A hub that answers sends as it is told; `sent` has their local ids. */
-function network(answer: () => Response | Error) {
+function network(answer: () => Response | Error, resume: () => Response = () => Response.json({ error: 'No machine online', code: 'no_machine_online' }, { status: 503 })) {
   const sent: string[] = []
   vi.stubGlobal('fetch', (url: string, init: RequestInit) => {
     if (url.endsWith('/api/auth')) return Promise.resolve(Response.json({ token: jwt, user: {} }))
+    if (url.endsWith('/resume')) return Promise.resolve(resume())
     sent.push((JSON.parse(String(init.body)) as { localId: string }).localId)
     const a = answer()
     return a instanceof Error ? Promise.reject(a) : Promise.resolve(a)
@@ -58,8 +59,22 @@ test('a refused message stays, with the reason, and is not tried again by itself
   const outbox = newOutbox()
   await outbox.add('s1', message)
   await settled(outbox, 'failed')
-  expect(outbox.entries[0]).toMatchObject({ inactive: true, error: 'Session is inactive' })
+  expect(outbox.entries[0]).toMatchObject({ inactive: true, error: 'No machine online' })
   expect(sent).toHaveLength(1)
+})
+
+test('a message to an agent that has ended brings it back, once', async () => {
+  let active = false
+  const resume = vi.fn(() => {
+    active = true
+    return Response.json({ type: 'success', sessionId: 's1' })
+  })
+  const sent = network(() => (active ? Response.json({ ok: true }) : Response.json({ error: 'Session is inactive', code: 'session_inactive' }, { status: 409 })), resume)
+  const outbox = newOutbox()
+  await outbox.add('s1', message)
+  await settled(outbox, 'sent')
+  expect(resume).toHaveBeenCalledOnce()
+  expect(new Set(sent).size).toBe(1)
 })
 
 test.each([

@@ -51,7 +51,7 @@ export class Outbox {
   }
 
   async add(sessionId: string, message: NewMessage): Promise<OutboxEntry> {
-    const entry: OutboxEntry = { localId: newId(), hub: this.#hub.base, sessionId, ...message, createdAt: Date.now(), state: 'waiting', error: null, inactive: false }
+    const entry: OutboxEntry = { localId: newId(), hub: this.#hub.base, sessionId, ...message, createdAt: Date.now(), state: 'waiting', error: null, inactive: false, resumed: false }
     await this.#put(entry)
     this.flush()
     return entry
@@ -72,7 +72,7 @@ export class Outbox {
   async retry(localId: string, sessionId?: string) {
     const entry = this.#entries.find((e) => e.localId === localId)
     if (!entry) return
-    await this.#put({ ...entry, sessionId: sessionId ?? entry.sessionId, state: 'waiting', error: null, inactive: false })
+    await this.#put({ ...entry, sessionId: sessionId ?? entry.sessionId, state: 'waiting', error: null, inactive: false, resumed: false })
     this.#attempt = 0
     this.flush()
   }
@@ -142,9 +142,22 @@ export class Outbox {
         this.#attempt = 0
         if (this.#entries.some((e) => e.localId === entry.localId)) await this.#put({ ...entry, state: 'sent' })
       } catch (error) {
+        const inactive = error instanceof HubError && error.code === 'session_inactive'
         if (isTransient(error)) blocked.add(entry.sessionId)
-        else await this.#put({ ...entry, state: 'failed', error: errorText(error), inactive: error instanceof HubError && error.code === 'session_inactive' })
+        else if (inactive && !entry.resumed) await this.#resume(entry, blocked)
+        else await this.#put({ ...entry, state: 'failed', error: errorText(error), inactive })
       }
+    }
+  }
+
+  /** A message to an agent that has ended brings it back. */
+  async #resume(entry: OutboxEntry, blocked: Set<string>) {
+    try {
+      const { sessionId } = await api.resume(this.#hub, entry.sessionId)
+      await this.#put({ ...entry, sessionId, resumed: true })
+    } catch (error) {
+      if (error instanceof HubError && error.unreachable) blocked.add(entry.sessionId)
+      else await this.#put({ ...entry, state: 'failed', error: errorText(error), inactive: true })
     }
   }
 }

@@ -178,18 +178,8 @@ function Chat({ session }: { session: Session }) {
   }, [session.id])
 
   async function send(text: string, attachments: Parameters<typeof outbox.add>[1]['attachments'], scheduledAt: number | null) {
-    let target = session.id
-    if (!session.active && online) {
-      try {
-        target = (await api.resume(hub, session.id)).sessionId
-      } catch (failure) {
-        // The message is kept; its bubble says what to do.
-        showToast({ text: t('chat.resumeFailed'), detail: errorText(failure) })
-      }
-    }
-    await outbox.add(target, { text, attachments, scheduledAt })
+    await outbox.add(session.id, { text, attachments, scheduledAt })
     requestAnimationFrame(() => timeline.current?.toEnd())
-    if (target !== session.id) goto(target)
   }
 
   const onOlder = useCallback(() => void windows.loadOlder(session.id), [windows, session.id])

@@ -21,7 +21,7 @@ export function OutgoingBubble({ entry: e, online, bubble, onEdit, onReopen }: P
   if (e.state !== 'failed') return bubble(e.state === 'sent' ? t('message.sent') : online ? t('message.sending') : t('message.waiting'))
   return bubble(
     <span className="flex flex-wrap items-center justify-end gap-x-3">
-      <span className="text-bad">{e.inactive ? t('message.inactive') : t('message.failed', { error: e.error ?? '' })}</span>
+      <span className="text-bad">{e.inactive ? `${t('message.inactive')} ${e.error ?? ''}` : t('message.failed', { error: e.error ?? '' })}</span>
       {e.inactive ? (
         <button type="button" className={link} onClick={() => void onReopen().then((id) => (id === null ? undefined : outbox.retry(e.localId, id)))}>
           {t('message.reopen')}

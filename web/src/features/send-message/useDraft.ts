@@ -4,6 +4,15 @@ import { remembered, rememberDraft } from '@/live/database'
 
 const saveAfter = 300
 
+// A database may not finish while a page goes away; this does.
+const lastWords = (sessionId: string) => `hapi:draft:${sessionId}`
+
+function takeLastWords(sessionId: string): string | null {
+  const text = localStorage.getItem(lastWords(sessionId))
+  if (text !== null) localStorage.removeItem(lastWords(sessionId))
+  return text
+}
+
 /** What is being written to one session; it outlives the tab. */
 export function useDraft(sessionId: string) {
   const [text, setTextState] = useState('')
@@ -17,10 +26,11 @@ export function useDraft(sessionId: string) {
     setTextState('')
     setAttachmentsState([])
     void remembered((db) => db.get('drafts', sessionId)).then((draft) => {
-      if (!here || !draft || latest.current.text !== '') return
-      latest.current = { text: draft.text, attachments: draft.attachments }
-      setTextState(draft.text)
-      setAttachmentsState(draft.attachments)
+      if (!here || latest.current.text !== '') return
+      const text = takeLastWords(sessionId) ?? draft?.text ?? ''
+      latest.current = { text, attachments: draft?.attachments ?? [] }
+      setTextState(text)
+      setAttachmentsState(latest.current.attachments)
     })
     const save = () => {
       if (timer.current) {
@@ -29,10 +39,14 @@ export function useDraft(sessionId: string) {
         void rememberDraft({ sessionId, ...latest.current, at: Date.now() })
       }
     }
-    window.addEventListener('pagehide', save)
+    const leave = () => {
+      if (timer.current) localStorage.setItem(lastWords(sessionId), latest.current.text)
+      save()
+    }
+    window.addEventListener('pagehide', leave)
     return () => {
       here = false
-      window.removeEventListener('pagehide', save)
+      window.removeEventListener('pagehide', leave)
       save()
     }
   }, [sessionId])

@@ -46,7 +46,7 @@ export function Inbox({ selectedId, beside, onOpen, onNew, onSettings, onPalette
   const names = useMemo(() => new Map(machines.map((m) => [m.id, machineName(m)])), [machines])
   const nameOf = (id: string | undefined) => (id ? (names.get(id) ?? '') : '')
   const sessions = useMemo(() => (data ?? []).filter((s) => !archive.hidden.has(s.id)), [data, archive.hidden])
-  const unread = (s: SessionSummary) => s.id !== selectedId && marks.isUnread(s)
+  const unread = (s: SessionSummary) => s.id !== selectedId && !s.thinking && marks.isUnread(s)
   const sections = arrange(sessions, filter, nameOf, unread, selectedId)
   const unreadCount = sessions.filter((s) => !isArchived(s) && unread(s)).length
   const archivedCount = sessions.filter(isArchived).length
