@@ -101,6 +101,7 @@ export interface paths {
                 400: components["responses"]["Invalid"];
                 401: components["responses"]["Unauthorized"];
                 413: components["responses"]["TooLarge"];
+                429: components["responses"]["TooMany"];
                 503: components["responses"]["Unavailable"];
             };
         };
@@ -142,6 +143,7 @@ export interface paths {
                 400: components["responses"]["Invalid"];
                 401: components["responses"]["Unauthorized"];
                 413: components["responses"]["TooLarge"];
+                429: components["responses"]["TooMany"];
                 503: components["responses"]["Unavailable"];
             };
         };
@@ -482,6 +484,194 @@ export interface paths {
                 502: components["responses"]["CallFailed"];
                 503: components["responses"]["Unavailable"];
                 504: components["responses"]["CallTimedOut"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/fork": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Go on from a point of a conversation in a second session
+         * @description The agent copies its conversation, the hub what people see of it, and a process is started for the
+         *     copy. With `messageLocalId` everything before that message is copied. Messages sent meanwhile are
+         *     refused with `history_busy`.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody?: {
+                content: {
+                    /**
+                     * @example {
+                     *       "messageLocalId": "local-7"
+                     *     }
+                     */
+                    "application/json": {
+                        messageLocalId?: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description The new session, which is active. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "sessionId": "0d383ba7-21d0-4373-82c4-824e8544bf5e"
+                         *     }
+                         */
+                        "application/json": {
+                            sessionId: string;
+                        };
+                    };
+                };
+                /** @description The body is not what the route takes. */
+                400: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                409: components["responses"]["HistoryRefused"];
+                413: components["responses"]["TooLarge"];
+                /** @description The copy could not be started, and was removed. */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "The fork could not be started: the process left again",
+                         *       "code": "fork_failed"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                502: components["responses"]["CallFailed"];
+                503: components["responses"]["NoMachine"];
+                504: components["responses"]["CallTimedOut"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/sessions/{id}/rewind": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: components["parameters"]["SessionID"];
+            };
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Have the agent forget a message and everything after it */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: components["parameters"]["SessionID"];
+                };
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "messageLocalId": "local-7"
+                     *     }
+                     */
+                    "application/json": {
+                        messageLocalId: string;
+                    };
+                };
+            };
+            responses: {
+                /** @description It is forgotten, here too. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "success": true
+                         *     }
+                         */
+                        "application/json": {
+                            /** @enum {boolean} */
+                            success: true;
+                        };
+                    };
+                };
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["Forbidden"];
+                404: components["responses"]["NotFound"];
+                /** @description Nothing has changed. */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": components["schemas"]["RewindFailure"];
+                    };
+                };
+                413: components["responses"]["TooLarge"];
+                /**
+                 * @description The agent may have forgotten what the hub still has. Further forks and rewinds of the session are
+                 *     refused.
+                 */
+                500: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "operation has timed out",
+                         *       "code": "history_diverged",
+                         *       "hydrateFailed": true
+                         *     }
+                         */
+                        "application/json": components["schemas"]["RewindFailure"];
+                    };
+                };
+                503: components["responses"]["Unavailable"];
             };
         };
         delete?: never;
@@ -3963,6 +4153,255 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/hub/prune": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Delete sessions that nothing has happened in for long
+         * @description In all namespaces. Active and pinned sessions stay. For the hub's owner.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "olderThanDays": 90,
+                     *       "dryRun": true
+                     *     }
+                     */
+                    "application/json": {
+                        olderThanDays: number;
+                        /** @description Only count them. */
+                        dryRun?: boolean;
+                    };
+                };
+            };
+            responses: {
+                /** @description How many sessions were deleted, or would be. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "sessions": 12
+                         *     }
+                         */
+                        "application/json": {
+                            sessions: number;
+                        };
+                    };
+                };
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                /** @description The caller is not the hub's owner. */
+                403: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "Pruning is only available to the hub owner"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                413: components["responses"]["TooLarge"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The named access tokens
+         * @description For the owner, by the hub's own token. Secrets are never told again.
+         */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description The tokens, those that have expired too. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            tokens: components["schemas"]["AccessToken"][];
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["NotTokenOwner"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        /**
+         * Make an access token for a machine, a script or a person
+         * @description It signs in as the hub's own token does, to its namespace alone. A read-only one is for `GET` routes and the
+         *     event stream. For the owner, by the hub's own token.
+         */
+        post: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody: {
+                content: {
+                    /**
+                     * @example {
+                     *       "name": "wall-display",
+                     *       "namespace": "alice",
+                     *       "expiresInDays": 90,
+                     *       "readOnly": true
+                     *     }
+                     */
+                    "application/json": {
+                        name: string;
+                        /** @description default when absent */
+                        namespace?: string;
+                        expiresInDays?: number;
+                        readOnly?: boolean;
+                    };
+                };
+            };
+            responses: {
+                /** @description The token. Its secret is told this once. */
+                200: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "id": "0f4a6c1e-6f43-4f0e-8f6a-0d5a3c0f6f11",
+                         *       "name": "wall-display",
+                         *       "namespace": "alice",
+                         *       "readOnly": true,
+                         *       "createdAt": 1700000000000,
+                         *       "expiresAt": 1707776000000,
+                         *       "token": "hapi_q8kZ0vXh1bD3"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["AccessToken"] & {
+                            token: string;
+                        };
+                    };
+                };
+                400: components["responses"]["Invalid"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["NotTokenOwner"];
+                /** @description The name is taken, or there are too many. */
+                409: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "There is a token of this name; revoke it first",
+                         *       "code": "token_exists"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                413: components["responses"]["TooLarge"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/tokens/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke an access token
+         * @description At once and for good: session tokens given for it are not valid any more, its streams and sockets end. For the
+         *     owner, by the hub's own token.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    name: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["OK"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["NotTokenOwner"];
+                /** @description There is none. */
+                404: {
+                    headers: {
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        /**
+                         * @example {
+                         *       "error": "There is no token of this name",
+                         *       "code": "token_not_found"
+                         *     }
+                         */
+                        "application/json": components["schemas"]["Error"];
+                    };
+                };
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/storage/sqlite": {
         parameters: {
             query?: never;
@@ -4129,6 +4568,7 @@ export interface paths {
                 200: components["responses"]["OK"];
                 400: components["responses"]["Invalid"];
                 401: components["responses"]["Unauthorized"];
+                403: components["responses"]["ReadOnly"];
                 413: components["responses"]["TooLarge"];
                 503: components["responses"]["Unavailable"];
             };
@@ -4157,6 +4597,7 @@ export interface paths {
                 200: components["responses"]["OK"];
                 400: components["responses"]["Invalid"];
                 401: components["responses"]["Unauthorized"];
+                403: components["responses"]["ReadOnly"];
                 413: components["responses"]["TooLarge"];
                 503: components["responses"]["Unavailable"];
             };
@@ -4209,6 +4650,7 @@ export interface paths {
                 200: components["responses"]["OK"];
                 400: components["responses"]["Invalid"];
                 401: components["responses"]["Unauthorized"];
+                403: components["responses"]["ReadOnly"];
                 413: components["responses"]["TooLarge"];
                 503: components["responses"]["Unavailable"];
             };
@@ -4237,6 +4679,7 @@ export interface paths {
                 200: components["responses"]["OK"];
                 400: components["responses"]["Invalid"];
                 401: components["responses"]["Unauthorized"];
+                403: components["responses"]["ReadOnly"];
                 413: components["responses"]["TooLarge"];
                 503: components["responses"]["Unavailable"];
             };
@@ -4293,6 +4736,7 @@ export interface paths {
             requestBody?: never;
             responses: {
                 401: components["responses"]["Unauthorized"];
+                403: components["responses"]["ReadOnly"];
                 /** @description This hub keeps no work graph; `/health` says so too. */
                 404: {
                     headers: {
@@ -4430,6 +4874,7 @@ export interface paths {
             requestBody?: never;
             responses: {
                 401: components["responses"]["Unauthorized"];
+                403: components["responses"]["ReadOnly"];
                 /** @description This hub keeps no work graph; `/health` says so too. */
                 404: {
                     headers: {
@@ -4935,6 +5380,7 @@ export interface paths {
             requestBody?: never;
             responses: {
                 401: components["responses"]["Unauthorized"];
+                403: components["responses"]["ReadOnly"];
                 /** @description None can be. */
                 503: {
                     headers: {
@@ -5224,6 +5670,7 @@ export interface paths {
                     };
                 };
                 401: components["responses"]["Unauthorized"];
+                403: components["responses"]["ReadOnly"];
             };
         };
         delete?: never;
@@ -5267,6 +5714,7 @@ export interface paths {
                     };
                 };
                 401: components["responses"]["Unauthorized"];
+                403: components["responses"]["ReadOnly"];
             };
         };
         delete?: never;
@@ -5488,6 +5936,7 @@ export interface paths {
             responses: {
                 200: components["responses"]["OK"];
                 401: components["responses"]["Unauthorized"];
+                403: components["responses"]["ReadOnly"];
             };
         };
         delete?: never;
@@ -5537,6 +5986,7 @@ export interface paths {
                     };
                 };
                 401: components["responses"]["Unauthorized"];
+                403: components["responses"]["ReadOnly"];
             };
         };
         delete?: never;
@@ -5586,6 +6036,7 @@ export interface paths {
                     };
                 };
                 401: components["responses"]["Unauthorized"];
+                403: components["responses"]["ReadOnly"];
             };
         };
         delete?: never;
@@ -5635,6 +6086,7 @@ export interface paths {
                     };
                 };
                 401: components["responses"]["Unauthorized"];
+                403: components["responses"]["ReadOnly"];
             };
         };
         delete?: never;
@@ -5905,6 +6357,7 @@ export interface paths {
                 403: components["responses"]["Forbidden"];
                 409: components["responses"]["Conflict"];
                 413: components["responses"]["TooLarge"];
+                429: components["responses"]["TooMany"];
                 503: components["responses"]["Unavailable"];
             };
         };
@@ -5948,6 +6401,7 @@ export interface paths {
                 401: components["responses"]["Unauthorized"];
                 403: components["responses"]["Forbidden"];
                 404: components["responses"]["NotFound"];
+                429: components["responses"]["TooMany"];
                 503: components["responses"]["Unavailable"];
             };
         };
@@ -5992,6 +6446,8 @@ export interface paths {
                     };
                 };
                 401: components["responses"]["Unauthorized"];
+                403: components["responses"]["ReadOnly"];
+                429: components["responses"]["TooMany"];
                 503: components["responses"]["Unavailable"];
             };
         };
@@ -6040,6 +6496,7 @@ export interface paths {
                 403: components["responses"]["Forbidden"];
                 404: components["responses"]["NotFound"];
                 409: components["responses"]["ResumeUnavailable"];
+                429: components["responses"]["TooMany"];
                 503: components["responses"]["Unavailable"];
             };
         };
@@ -6098,6 +6555,7 @@ export interface paths {
                         "application/json": components["schemas"]["Error"];
                     };
                 };
+                429: components["responses"]["TooMany"];
                 /** @description The process could not be asked, or did not leave. */
                 500: {
                     headers: {
@@ -6162,6 +6620,7 @@ export interface paths {
                 401: components["responses"]["Unauthorized"];
                 403: components["responses"]["Forbidden"];
                 404: components["responses"]["NotFound"];
+                429: components["responses"]["TooMany"];
                 503: components["responses"]["Unavailable"];
             };
         };
@@ -6220,6 +6679,7 @@ export interface paths {
                 401: components["responses"]["Unauthorized"];
                 403: components["responses"]["Forbidden"];
                 413: components["responses"]["TooLarge"];
+                429: components["responses"]["TooMany"];
                 503: components["responses"]["Unavailable"];
             };
         };
@@ -6263,6 +6723,7 @@ export interface paths {
                 401: components["responses"]["Unauthorized"];
                 403: components["responses"]["Forbidden"];
                 404: components["responses"]["NotFound"];
+                429: components["responses"]["TooMany"];
                 503: components["responses"]["Unavailable"];
             };
         };
@@ -6286,6 +6747,21 @@ export interface components {
             error: string;
             code?: string;
             issues?: components["schemas"]["Issues"];
+        };
+        RewindFailure: {
+            error: string;
+            code?: string;
+            hydrateFailed?: boolean;
+        };
+        AccessToken: {
+            id: string;
+            name: string;
+            /** @description The one namespace it signs in to. */
+            namespace: string;
+            readOnly: boolean;
+            createdAt: number;
+            /** @description null: never */
+            expiresAt: number | null;
         };
         Issues: {
             formErrors: string[];
@@ -6842,10 +7318,10 @@ export interface components {
         Spawn: {
             directory: string;
             /**
+             * @description claude, codex, gemini, kimi, copilot, grok, opencode, agy, cursor, pi, dsh, demo, or another that the machine names in `runnerState.capabilities.agentConfigs`; others are refused.
              * @default claude
-             * @enum {string}
              */
-            agent: "claude" | "codex" | "gemini" | "kimi" | "copilot" | "grok" | "opencode" | "agy" | "cursor" | "pi" | "dsh";
+            agent: string;
             model?: string;
             effort?: string;
             modelReasoningEffort?: string;
@@ -6935,18 +7411,24 @@ export interface components {
                 "application/json": components["schemas"]["Error"];
             };
         };
-        /** @description No process feeds the session now; resume it first. */
+        /**
+         * @description No process feeds the session now: resume it first. Messages are also refused while the conversation
+         *     is being forked or rewound.
+         */
         Inactive: {
             headers: {
                 [name: string]: unknown;
             };
             content: {
-                /**
-                 * @example {
-                 *       "error": "Session is inactive",
-                 *       "code": "session_inactive"
-                 *     }
-                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The session, its agent or its state does not allow it now. */
+        HistoryRefused: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
                 "application/json": components["schemas"]["Error"];
             };
         };
@@ -7021,6 +7503,55 @@ export interface components {
                 [name: string]: unknown;
             };
             content?: never;
+        };
+        /** @description The caller does not hold the hub's own token. */
+        NotTokenOwner: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": "Access tokens are only available to the holder of the hub's own token"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /** @description The access token may only read. */
+        ReadOnly: {
+            headers: {
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": "This token may only read",
+                 *       "code": "read_only"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
+        };
+        /**
+         * @description Too many attempts with a wrong access token came from the caller's address; none is heard for a while. A token
+         *     that was right there before is always heard.
+         */
+        TooMany: {
+            headers: {
+                /** @description Seconds to wait. */
+                "Retry-After": number;
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": "Too many attempts with a wrong token; try again in 8 s",
+                 *       "code": "too_many_attempts"
+                 *     }
+                 */
+                "application/json": components["schemas"]["Error"];
+            };
         };
         /** @description The hub is starting or stopping, or what has to answer is not there. */
         Unavailable: {
