@@ -50,8 +50,12 @@ func installRunner(cmd *cobra.Command, given []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := data.Client(ctx); err != nil { // without a hub and a token the service would only fail
+	c, err := data.Client(ctx)
+	if err != nil { // without a token the service would only fail
 		return err
+	}
+	if c.Token.From == home.FromEnvironment {
+		return fmt.Errorf("the access token is only in this shell's CLI_API_TOKEN, which a service does not get: keep it in %s as cliApiToken", data.SettingsPath())
 	}
 	roots, err := runner.Roots(given)
 	if err != nil {
