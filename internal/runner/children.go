@@ -82,7 +82,9 @@ func loadChildren(path string, log *slog.Logger) (*children, error) {
 	}
 	c.gone = k.Gone
 	for _, one := range k.Children {
-		c.all[one.PID] = one
+		if one != nil && one.PID > 0 {
+			c.all[one.PID] = one
+		}
 	}
 	c.sweep()
 	for _, one := range c.all {

@@ -753,6 +753,21 @@ func TestOldLogsAreRemoved(t *testing.T) {
 	}
 }
 
+func TestAnUnreadableListOfSessionsDoesNotStopTheRunner(t *testing.T) {
+	t.Parallel()
+	for _, content := range []string{"", "{", "[]", `{"children":[null,{},{"pid":-1}],"gone":null}`, `{"children":{}}`} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, childrenFile), []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		m := startMachine(t, options(t, dir))
+		m.mustSpawn(wire.SpawnRequest{Directory: t.TempDir()})
+		if got := m.r.List(); len(got) != 1 {
+			t.Errorf("%q: list %+v", content, got)
+		}
+	}
+}
+
 func TestASecondRunnerDoesNotStart(t *testing.T) {
 	t.Parallel()
 	h := &home.Home{Dir: t.TempDir()}
