@@ -434,3 +434,27 @@ func (w *world) set(key string, value any) {
 		w.t.Fatal(err)
 	}
 }
+
+// TestDemo walks the tour that whoever tries hapi first walks.
+func TestDemo(t *testing.T) {
+	w := newWorld(t)
+	w.startSession("demo")
+	w.send("Hello", "local-1")
+	for _, tool := range []string{"Edit demo-notes.md", "ls -l && echo done"} {
+		w.approve(w.request(tool), nil)
+	}
+	w.approve(w.request("AskUserQuestion"), map[string]any{"answers": map[string][]string{"0": {"Green"}}})
+	w.waitSaid("You like **green** best.")
+	w.waitSaid("That was the tour.")
+	w.waitIdle()
+	w.wait("its plan as to-dos", func() bool { return strings.Contains(string(w.detail().Todos), "Count the lines") })
+	w.send("fail", "local-2")
+	w.waitSaid("Demo could not finish: the demo failed, because you asked it to")
+	w.session.kill()
+	w.startSession("demo", "--existing-session-id", string(w.id))
+	w.send("read", "local-3")
+	w.waitSaid("Changed by the demo")
+	if strings.Contains(w.conversation(), "begins a new one") {
+		t.Error("the conversation was not resumed")
+	}
+}

@@ -37,6 +37,7 @@ func (a Agent) Open(ctx context.Context, h agent.Host, o agent.Options) (agent.C
 	}
 	c := &conversation{spec: a.Spec, host: h, o: o, log: o.Logger, config: o.Config, nativeID: o.Resume}
 	c.convert = newConverter(a.Spec.text, func(data map[string]any) { h.Emit(row(data)) }, c.shellText)
+	c.convert.label = a.Spec.Label
 	c.ctx, c.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	return c, nil
 }

@@ -176,6 +176,23 @@ func TestRequestWithIDZeroIsAnswered(t *testing.T) {
 	}
 }
 
+func TestOddRequestsAreAnsweredWithoutGuessing(t *testing.T) {
+	t.Parallel()
+	r := &recorder{decide: func(q agent.PermissionRequest) agent.Decision { return agent.Decision{ID: q.ID, Approved: true} }}
+	if err := say(t, open(t, "odd", r, agent.Options{}), "Go"); err != nil {
+		t.Fatal(err)
+	}
+	got := r.texts("message")
+	if !strings.Contains(got, `"optionId":"first"`) || strings.Count(got, `"outcome":"cancelled"`) != 2 || !strings.Contains(got, "image/png") {
+		t.Errorf("the agent was told %q", got)
+	}
+	for _, q := range r.asked {
+		if string(q.Arguments) != "null" || q.Tool != "do it" {
+			t.Errorf("a person was asked %+v", q)
+		}
+	}
+}
+
 func TestFilesOutsideOfTheDirectoryAreRefused(t *testing.T) {
 	t.Parallel()
 	dir, outside := t.TempDir(), filepath.Join(t.TempDir(), "secret.txt")

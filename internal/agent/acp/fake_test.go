@@ -163,6 +163,17 @@ var fakes = map[string]func(f *fake, text string) any{
 		f.update("tool_call_update", map[string]any{"toolCallId": "t1", "status": "completed", "content": []any{map[string]any{"type": "content", "content": map[string]any{"type": "text", "text": string(answer)}}}})
 		return endTurn
 	},
+	"odd": func(f *fake, _ string) any {
+		for i, options := range [][]any{
+			{map[string]any{"optionId": "first", "name": "Allow"}, map[string]any{"optionId": "second", "name": "Reject"}}, // no kinds
+			{},
+			{map[string]any{"optionId": "x", "name": "X", "kind": "a_kind_of_tomorrow"}},
+		} {
+			f.say(string(f.ask("session/request_permission", map[string]any{"toolCall": map[string]any{"toolCallId": fmt.Sprint("t", i), "title": "do it"}, "options": options})) + "\n")
+		}
+		f.update("agent_message_chunk", map[string]any{"content": map[string]any{"type": "image", "mimeType": "image/png", "data": "AAAA"}})
+		return endTurn
+	},
 	"unknown": func(f *fake, _ string) any {
 		f.update("a_kind_of_tomorrow", nil)
 		f.line(map[string]any{"jsonrpc": "2.0", "method": "_vendor/thing", "params": map[string]any{}})

@@ -52,6 +52,7 @@ func (c *conversation) permission(ctx context.Context, p *process, params json.R
 	if err := lenient(json.Unmarshal(params, &in)); err != nil {
 		return nil, invalidParams(err)
 	}
+	choices := in.choices()
 	for i := range in.Options {
 		if in.Options[i].Kind == "" {
 			in.Options[i].Kind = allowOnce
@@ -61,7 +62,7 @@ func (c *conversation) permission(ctx context.Context, p *process, params json.R
 		return nil, invalidParams(errors.New("toolCall.toolCallId is missing"))
 	}
 	r, kind := c.request(&in)
-	if choices := in.choices(); choices != nil {
+	if choices != nil {
 		return c.question(ctx, p, r, in.Options, choices)
 	}
 	mode := c.mode()
@@ -160,7 +161,7 @@ func selected(id string) any {
 func cancelled() any { return map[string]any{"outcome": map[string]any{"outcome": "cancelled"}} }
 
 // choices are the options of a request that is a question: several that each
-// allow once are not about allowing. nil: it is none.
+// say they allow once are not about allowing. nil: it is none.
 func (in *permissionRequest) choices() []option {
 	list := slices.DeleteFunc(slices.Clone(in.Options), func(o option) bool { return o.Kind != allowOnce })
 	if len(list) < 2 || slices.ContainsFunc(in.Options, func(o option) bool { return o.Kind == allowAlways }) {

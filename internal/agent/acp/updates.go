@@ -58,6 +58,7 @@ type block struct {
 // converter makes rows of what an agent does. It is guarded by the
 // conversation's handling.
 type converter struct {
+	label    string // of the agent
 	emit     func(data map[string]any)
 	shells   func(id string) string // what a command has said
 	kept     map[string]string      // and what forgotten ones had said
@@ -128,6 +129,8 @@ func (c *converter) chunk(raw json.RawMessage) {
 		if !bookkeeping(b.Text) {
 			c.message.add(b.Text)
 		}
+	case "image", "audio":
+		c.message.add("\n*" + c.label + " sent an " + b.Type + " (" + firstOf(b.MIMEType, "of an unknown kind") + "), which is not shown here.*\n")
 	case "resource_link":
 		c.message.add("[" + firstOf(b.Name, b.URI) + "](" + b.URI + ")")
 	}
