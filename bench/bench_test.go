@@ -32,7 +32,7 @@ func TestEveryScenarioMeasuresARunningHub(t *testing.T) {
 	go func() { ended <- h.Serve(ctx, listener, func() { close(ready) }) }()
 	<-ready
 	rows, err := measure(t.Context(), options{
-		url: "http://" + listener.Addr().String(), token: token, pid: os.Getpid(), seconds: 0.1, settle: 0.01, idle: 5, sessions: 20,
+		url: "http://" + listener.Addr().String(), token: token, pid: os.Getpid(), seconds: 0.1, settle: 0.01, idle: 5, sessions: 20, watchers: 3,
 	})
 	if err != nil {
 		t.Error(err)

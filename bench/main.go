@@ -23,6 +23,7 @@ type options struct {
 	only               string
 	seconds, settle    float64
 	idle, sessions     int
+	watchers           int
 }
 
 func main() {
@@ -37,6 +38,7 @@ func main() {
 	flag.Float64Var(&o.settle, "settle", 3, "seconds to wait before memory of idle connections is read; a hub's collector looks every two minutes")
 	flag.IntVar(&o.idle, "idle", 1000, "how many idle connections to open")
 	flag.IntVar(&o.sessions, "sessions", 1000, "how many sessions the list has")
+	flag.IntVar(&o.watchers, "watchers", 200, "how many watchers the largest fan-out has")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()

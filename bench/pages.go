@@ -81,6 +81,9 @@ func measureBusyPages(ctx context.Context, h *target, o options) ([]row, error) 
 	if err != nil {
 		return nil, errors.Join(err, l.close())
 	}
+	if err := l.sayAll(pageLimit + 1); err != nil {
+		return nil, errors.Join(err, l.close())
+	}
 	r := row{Work: fmt.Sprintf("page while %d messages/s come in", ingestRate)}
 	url := fmt.Sprintf("%s/api/sessions/%s/messages?limit=%d", h.url, l.speakers[0].session, pageLimit)
 	var reading error
@@ -89,7 +92,6 @@ func measureBusyPages(ctx context.Context, h *target, o options) ([]row, error) 
 	busy.seconds += warmUp.Seconds() + 1
 	go func() {
 		defer close(done)
-		time.Sleep(warmUp) // the first page is full by then
 		reading = readAgainAndAgain(ctx, h, o, request{url: url, jwt: jwt, encoding: "identity", least: pageLimit * messageBytes / 2, pause: 5 * time.Millisecond}, &r)
 	}()
 	n, _, took, err := l.run(ctx, h, busy.lasts())
@@ -112,33 +114,31 @@ func readAgainAndAgain(ctx context.Context, h *target, o options, what request, 
 	var took latencies
 	var mu sync.Mutex
 	var failure error
-	reading := func(ctx context.Context) {
-		for ctx.Err() == nil {
-			begin := time.Now()
-			if err := readOnce(ctx, transport, what); err != nil {
-				if ctx.Err() == nil {
+	var readers sync.WaitGroup
+	warm := time.Now().Add(warmUp)
+	end := warm.Add(o.lasts())
+	for range pageReader {
+		readers.Go(func() {
+			for measured := false; !measured || time.Now().Before(end); {
+				begin := time.Now()
+				if err := readOnce(ctx, transport, what); err != nil {
 					mu.Lock()
 					failure = err
 					mu.Unlock()
+					return
 				}
-				return
+				if begin.After(warm) {
+					took.add(time.Since(begin))
+					measured = true
+				}
+				time.Sleep(what.pause)
 			}
-			took.add(time.Since(begin))
-			time.Sleep(what.pause)
-		}
-	}
-	ctx, stop := context.WithTimeout(ctx, warmUp+o.lasts())
-	defer stop()
-	var readers sync.WaitGroup
-	for range pageReader {
-		readers.Go(func() { reading(ctx) })
+		})
 	}
 	time.Sleep(warmUp)
-	took.reset()
 	cpu, begin := h.cpu(), time.Now()
-	<-ctx.Done()
-	spent, lasted := h.cpu()-cpu, time.Since(begin)
 	readers.Wait()
+	spent, lasted := h.cpu()-cpu, time.Since(begin)
 	r.cost(int64(len(took.all)), spent, lasted)
 	took.into(r)
 	return failure

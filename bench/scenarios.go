@@ -55,6 +55,7 @@ func measureFanOut(ctx context.Context, h *target, o options) ([]row, error) {
 		{speakers: 1, watchers: 1}, {speakers: 1, watchers: 20}, {speakers: 1, watchers: 20, compressed: true},
 		{speakers: 1, watchers: 200}, {speakers: 1, watchers: 200, compressed: true},
 	} {
+		s.watchers = min(s.watchers, o.watchers)
 		r := row{Work: fmt.Sprintf("fan-out to %d watchers, per delivery", s.watchers)}
 		if s.compressed {
 			r.Work += ", gzip"
