@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"hapi/internal/agent"
+	"hapi/internal/agent/child"
 	"hapi/internal/wire"
 )
 
@@ -299,6 +300,18 @@ func (s *shells) only() *shell {
 		return sh
 	}
 	return nil
+}
+
+func TestOnlyTheOwnSessionsProcessesBearItsMark(t *testing.T) {
+	t.Parallel()
+	for want, env := range map[string][]string{
+		"mine": {child.Mark + "=", "A=b", child.Mark + "=outer", child.Mark + "=mine"},
+		"":     {child.Mark + "=outer", child.Mark + "="},
+	} {
+		if got := markOf(env); got != want {
+			t.Errorf("%q: the mark is %q, want %q", env, got, want)
+		}
+	}
 }
 
 func TestGrowingTextIsJoinedAsItsAgentSendsIt(t *testing.T) {

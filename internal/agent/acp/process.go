@@ -44,7 +44,7 @@ type process struct {
 	files  *files
 	shells *shells
 	deaf   atomic.Bool // it does not read any more
-	mark   string      // of everything it starts, in the environment; empty: none
+	mark   string      // that everything it starts bears; empty: none
 
 	mu      sync.Mutex
 	closed  bool           // no request is served any more
@@ -90,9 +90,7 @@ func startProcess(ctx context.Context, o processOptions) (*process, error) {
 		cmd: cmd, stderr: &child.Tail{Max: stderrTail}, files: files, shells: newShells(files, o.env),
 		done: make(chan struct{}), exited: make(chan struct{}), asks: map[string]context.CancelCauseFunc{},
 	}
-	if i := slices.IndexFunc(o.env, func(pair string) bool { return strings.HasPrefix(pair, "HAPI_SESSION_ID=") }); i >= 0 {
-		p.mark = o.env[i]
-	}
+	p.mark = markOf(o.env)
 	cmd.Stderr = p.stderr
 	cmd.WaitDelay = readWithin
 	// Not StdoutPipe: Wait would close it under the reader.
@@ -122,6 +120,17 @@ func startProcess(ctx context.Context, o processOptions) (*process, error) {
 	close(p.feed.begin)
 	go p.wait()
 	return p, nil
+}
+
+// markOf is what everything bears that this session starts; of several the last
+// counts, as it does for a process.
+func markOf(env []string) string {
+	for _, pair := range slices.Backward(env) {
+		if mark, ok := strings.CutPrefix(pair, child.Mark+"="); ok {
+			return mark
+		}
+	}
+	return ""
 }
 
 // serve keeps count of what is being served, so that nothing is left behind.
@@ -228,10 +237,8 @@ func (p *process) sweep() {
 	p.mu.Lock()
 	family := p.family
 	p.mu.Unlock()
-	if p.mark != "" {
-		family = append(family, child.Bearing(p.mark)...)
-	}
 	child.Sweep(p.cmd, family)
+	child.SweepMarked(p.mark)
 }
 
 // end lets the agent finish by ending its input, and kills it if it does not.

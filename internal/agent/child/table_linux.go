@@ -37,24 +37,3 @@ func readStat(path string) (entry, bool) {
 	parent, err := strconv.Atoi(string(fields[1]))
 	return entry{parent: parent, start: string(fields[19])}, err == nil
 }
-
-// Bearing are the processes, but this one, with pair in their environment. What
-// a process starts inherits it, also what has left its parents and its group.
-func Bearing(pair string) []Process {
-	var found []Process
-	paths, _ := filepath.Glob("/proc/[0-9]*/environ") // the pattern is well-formed
-	for _, path := range paths {
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if err != nil || pid == os.Getpid() {
-			continue
-		}
-		raw, err := os.ReadFile(path)
-		if err != nil || !bytes.Contains(append([]byte{0}, raw...), []byte("\x00"+pair+"\x00")) { // it has gone, or is another person's
-			continue
-		}
-		if e, ok := readStat(filepath.Join(filepath.Dir(path), "stat")); ok {
-			found = append(found, Process{PID: pid, start: e.start})
-		}
-	}
-	return found
-}

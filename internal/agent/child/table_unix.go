@@ -32,6 +32,3 @@ func table() map[int]entry {
 	}
 	return all
 }
-
-// Bearing is empty: the environments of others cannot be read here.
-func Bearing(string) []Process { return nil }
