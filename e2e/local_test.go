@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -227,4 +228,128 @@ func TestSwitchesLoseAndDoubleNothing(t *testing.T) {
 	if requests := w.model.Requests(); len(requests) != len(said)/2 {
 		t.Errorf("the model was asked %d times for %d prompts", len(requests), len(said)/2)
 	}
+}
+
+func TestTheAgentHasToolsOfItsSession(t *testing.T) {
+	w := newWorld(t)
+	image := filepath.Join(w.project, "shot.gif")
+	if err := os.WriteFile(image, []byte("GIF89a......"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.model.Script(
+		modeltest.ToolUse("mcp__hapi__change_title", map[string]any{"title": "The new name"}),
+		modeltest.ToolUse("mcp__hapi__display_image", map[string]any{"path": image}),
+		modeltest.ToolUse("mcp__hapi__display_media", map[string]any{"path": image}), // this one is asked for
+		modeltest.Text("All shown."),
+	)
+	w.startSession("--permission-mode", "default")
+	w.send("Show it", "local-1")
+	w.approve(w.request("mcp__hapi__display_media"), nil)
+	w.waitSaid("All shown.")
+	var m struct {
+		Summary struct{ Text string }
+		URL     string `json:"hapiMcpUrl"`
+	}
+	if err := json.Unmarshal(w.detail().Metadata, &m); err != nil || m.Summary.Text != "The new name" || m.URL == "" {
+		t.Errorf("the metadata has %+v, %v", m, err)
+	}
+	var id string
+	for _, message := range w.messages() {
+		var c struct {
+			Content struct {
+				Data struct{ Type, ImageID, MimeType, FileName string }
+			}
+		}
+		if json.Unmarshal(message.Content, &c) == nil && c.Content.Data.Type == "generated-image" {
+			id = c.Content.Data.ImageID
+		}
+	}
+	status, raw := w.call("GET", w.path("/generated-images/"+id), nil)
+	if status != 200 || string(raw) != "GIF89a......" {
+		t.Errorf("the image is %d %q", status, raw)
+	}
+}
+
+func TestASessionFromAfarGoesOnInTheTerminal(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.Text("Hello on the way."), modeltest.Text("Welcome back."))
+	w.startSession("--permission-mode", "acceptEdits")
+	w.send("From the phone", "local-1")
+	w.waitSaid("Hello on the way.")
+	w.waitIdle()
+	earlier := w.session
+	v := newTerminal(t)
+	w.session = w.runIn(v, w.project, w.env("HAPI_CLAUDE_PATH="+w.claude, "TERM=xterm-256color"), "resume", string(w.id)[:8])
+	v.shows(w, "accept edits on")
+	v.shows(w, "Hello on the way.")
+	<-earlier.done
+	w.side(true)
+	v.enter(w, "I am back")
+	w.waitSaid("Welcome back.")
+	w.once("From the phone", "Hello on the way.", "I am back", "Welcome back.")
+}
+
+func TestDoctorAndPeersOnTheCommandLine(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.Text("I heard you."))
+	w.startSession()
+	run := func(args ...string) string {
+		p := w.run(w.project, w.env("HAPI_CLAUDE_PATH="+w.claude), args...)
+		select {
+		case <-p.done:
+		case <-time.After(patience):
+			t.Fatalf("hapi %v does not end", args)
+		}
+		return p.out.String()
+	}
+	if got := run("ping-peer", string(w.id)[:8], "Hello", "peer"); !strings.Contains(got, "OK: delivered to "+string(w.id)) {
+		t.Errorf("ping-peer says %q", got)
+	}
+	w.waitSaid("I heard you.")
+	if got := run("inspect-peer", "/sessions/"+string(w.id)); !strings.Contains(got, "[user] Hello peer\n[agent] I heard you.") || !strings.Contains(got, "active: true") {
+		t.Errorf("inspect-peer says %q", got)
+	}
+	if got := run("ping-peer", "--list"); !strings.Contains(got, string(w.id)+"  active=true  flavor=claude") {
+		t.Errorf("the list is %q", got)
+	}
+	var report []struct{ Name, Value, Status string }
+	if err := json.Unmarshal([]byte(run("doctor", "--json")), &report); err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]string{}
+	for _, f := range report {
+		found[f.Name] = f.Status
+		if strings.Contains(f.Value, w.token) {
+			t.Error("a secret is in the report")
+		}
+	}
+	for _, name := range []string{"reachable", "access token", "clock", "Claude Code"} {
+		if found[name] != "ok" {
+			t.Errorf("%s is %q, want ok: %+v", name, found[name], report)
+		}
+	}
+}
+
+func TestKilledAtTheTerminalAndResumedLosesNothing(t *testing.T) {
+	w := newWorld(t)
+	gate := make(chan struct{})
+	w.model.Script(modeltest.Text("First answer."), modeltest.Slow("Said while hapi was dead.", gate), modeltest.Text("Third answer."))
+	v := newTerminal(t)
+	w.startAt(v, "--permission-mode", "acceptEdits")
+	v.shows(w, "accept edits on")
+	v.enter(w, "One")
+	w.waitSaid("First answer.")
+	w.waitIdle()
+	v.enter(w, "Two")
+	w.waitSaid(`"Two"`)
+	w.session.kill()
+	close(gate)
+	w.wait("the hub to notice", func() bool { return !w.detail().Active })
+	again := newTerminal(t)
+	w.session = w.runIn(again, w.project, w.env("HAPI_CLAUDE_PATH="+w.claude, "TERM=xterm-256color"), "resume", string(w.id))
+	again.shows(w, "accept edits on")
+	again.shows(w, "First answer.")
+	again.enter(w, "Three")
+	w.waitSaid("Third answer.")
+	w.once(`"One"`, "First answer.", `"Two"`, `"Three"`, "Third answer.")
 }

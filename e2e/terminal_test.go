@@ -29,6 +29,7 @@ type terminal struct {
 	tty   *os.File // the programs' side, kept open so that it can be looked at
 	mu    sync.Mutex
 	emu   *vt.Emulator
+	raw   strings.Builder
 	drawn sync.WaitGroup
 }
 
@@ -53,6 +54,9 @@ func newTerminal(t *testing.T) *terminal {
 		_ = file.Close()
 		_ = v.emu.InputPipe().(io.Closer).Close() // unlike Close it does not race with Read
 		v.drawn.Wait()
+		if raw := v.raw.String(); strings.Contains(raw, "DATA RACE") || strings.Contains(raw, "panic: ") {
+			t.Errorf("the terminal was shown %s", raw)
+		}
 	})
 	return v
 }
@@ -63,6 +67,7 @@ func (v *terminal) draw() {
 		n, err := v.file.Read(b)
 		v.mu.Lock()
 		_, _ = v.emu.Write(b[:n])
+		v.raw.Write(b[:n])
 		v.mu.Unlock()
 		if err != nil {
 			return

@@ -44,6 +44,8 @@ func parseClaude(args []string) (claudeOptions, error) {
 		case "-h", "--help":
 			o.help = true
 		case "--":
+			o.rest = append(o.rest, args[i+1:]...)
+			return o, nil
 		case "--permission-mode":
 			explicit = true
 			err = o.setMode(value)

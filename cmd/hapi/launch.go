@@ -38,10 +38,11 @@ type launch struct {
 // run runs the session until it ends.
 func (l launch) run(cmd *cobra.Command) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
-	data, err := home.Open(os.LookupEnv)
+	data, c, stop, err := prepare(cmd, l.startedBy)
 	if err != nil {
 		return err
 	}
+	defer stop()
 	if l.directory == nil {
 		l.directory = func(*home.Home) (string, error) { return workingDirectory() }
 	}
@@ -51,10 +52,6 @@ func (l launch) run(cmd *cobra.Command) error {
 	}
 	if l.label == "" {
 		l.label = l.agent.Flavor().Label()
-	}
-	c, err := data.Client(ctx)
-	if err != nil {
-		return err
 	}
 	logger, _, closeLog, err := openLog(data, "")
 	if err != nil {
@@ -90,6 +87,26 @@ func (l launch) run(cmd *cobra.Command) error {
 		return exitCode(1)
 	}
 	return nil
+}
+
+// prepare finds out which hub this machine uses, asking its person if need be,
+// and starts it along if it is this machine's own.
+func prepare(cmd *cobra.Command, startedBy string) (*home.Home, *home.Client, func(), error) {
+	data, err := home.Open(os.LookupEnv)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	c, err := data.Client(cmd.Context())
+	if errors.Is(err, home.ErrNoToken) && startedBy != "runner" && term.IsTerminal(int(os.Stdin.Fd())) {
+		if err = login(cmd, "", false); err == nil {
+			c, err = data.Client(cmd.Context())
+		}
+	}
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	stop, err := alongside(cmd.Context(), c, cmd.ErrOrStderr())
+	return data, c, stop, err
 }
 
 // beginning decides on which side the session begins: at the terminal, if there

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -22,8 +23,11 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := newRoot()
-	root.SetArgs(normalise(os.Args[1:]))
-	err := root.ExecuteContext(ctx)
+	args, err := normalise(root, os.Args[1:])
+	if err == nil {
+		root.SetArgs(args)
+		err = root.ExecuteContext(ctx)
+	}
 	var code exitCode
 	switch {
 	case err == nil:
@@ -47,30 +51,64 @@ func newRoot() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(newClaude(), newCodex(), newOpencode(), newGemini(), newACP(), newDemo(), newUp(), newHub(), newRunner(), newAuth(), newToken(), newHookForwarder(), newMCP(), newPingPeer(), newInspectPeer(), newVersion())
+	root.AddCommand(newClaude(), newCodex(), newOpencode(), newGemini(), newACP(), newDemo(), newUp(), newHub(), newRunner(), newResume(), newAuth(), newDoctor(), newToken(), newHookForwarder(), newMCP(), newPingPeer(), newInspectPeer(), newVersion())
 	return root
 }
 
-// normalise answers -v anywhere and sends what is not a command to claude.
-func normalise(args []string) []string {
-	for _, arg := range args {
-		if arg == "-v" || arg == "--version" {
-			return []string{"version"}
-		}
+// normalise answers -v anywhere, and sends what is not a command to claude. What
+// follows -- is the agent's alone.
+func normalise(root *cobra.Command, args []string) ([]string, error) {
+	ours := args
+	if i := slices.Index(args, "--"); i >= 0 {
+		ours = args[:i]
 	}
-	if len(args) == 0 || !isCommand(args[0]) {
-		return append([]string{"claude"}, args...)
+	if slices.Contains(ours, "-v") || slices.Contains(ours, "--version") {
+		return []string{"version"}, nil
 	}
-	return args
+	if len(args) == 0 {
+		return []string{"claude"}, nil
+	}
+	if isCommand(root, args[0]) {
+		return args, nil
+	}
+	if near := nearest(root, args[0]); near != "" {
+		return nil, fmt.Errorf("there is no command %q. Did you mean `hapi %s`? To say it to Claude: hapi claude %s", args[0], near, strings.Join(args, " "))
+	}
+	return append([]string{"claude"}, args...), nil
 }
 
-func isCommand(name string) bool {
+func isCommand(root *cobra.Command, name string) bool {
 	switch name {
-	case "claude", "codex", "opencode", "gemini", "acp", "demo", "up", "hub", "server", "runner", "auth", "token", "hook-forwarder", "mcp", "ping-peer", "inspect-peer", "version", "help", "completion", "__complete", "__completeNoDesc":
+	case "help", "completion", cobra.ShellCompRequestCmd, cobra.ShellCompNoDescRequestCmd:
 		return true
-	default:
-		return false
 	}
+	return slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == name || c.HasAlias(name) })
+}
+
+// offered says whether this program has a command, for those that start it.
+func offered(name string) bool { return isCommand(newRoot(), name) }
+
+// nearest is the command that a mistyped word was to be, or "": a word that is
+// like none is a prompt for Claude.
+func nearest(root *cobra.Command, word string) string {
+	if len(word) < 3 || strings.HasPrefix(word, "-") || strings.ContainsAny(word, " \t\n") {
+		return ""
+	}
+	root.SuggestionsMinimumDistance = 2
+	near := root.SuggestionsFor(word)
+	slices.SortStableFunc(near, func(a, b string) int { return commonPrefix(b, word) - commonPrefix(a, word) })
+	if len(near) == 0 {
+		return ""
+	}
+	return near[0]
+}
+
+func commonPrefix(a, b string) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 func newVersion() *cobra.Command {

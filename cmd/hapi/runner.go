@@ -158,7 +158,7 @@ func runnerOptions(data *home.Home, c *home.Client, roots []string) (runner.Opti
 		return runner.Options{}, fmt.Errorf("find this program: %w", err)
 	}
 	return runner.Options{
-		Home: data, Client: c, Version: version, Machine: machineFacts(data, c, exe), Roots: roots, Executable: exe, Offered: isCommand,
+		Home: data, Client: c, Version: version, Machine: machineFacts(data, c, exe), Roots: roots, Executable: exe, Offered: offered,
 		Supervised:   os.Getenv("HAPI_RUNNER_SUPERVISED") == "1",
 		ReportWithin: millis("HAPI_RUNNER_WEBHOOK_TIMEOUT_MS"), Heartbeat: millis("HAPI_RUNNER_HEARTBEAT_INTERVAL"),
 		Methods: agentMethods(roots),

@@ -12,10 +12,14 @@ func runCommand(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	var out, log bytes.Buffer
 	root := newRoot()
-	root.SetArgs(normalise(args))
+	args, err := normalise(root, args)
+	if err != nil {
+		return "", err
+	}
+	root.SetArgs(args)
 	root.SetOut(&out)
 	root.SetErr(&log)
-	err := root.ExecuteContext(t.Context())
+	err = root.ExecuteContext(t.Context())
 	return out.String(), err
 }
 

@@ -29,10 +29,13 @@ type Agent interface {
 
 // Options of a conversation.
 type Options struct {
-	Dir     string   // working directory
-	Path    string   // of the agent's executable; empty: it is searched
-	Resume  string   // the agent's own id of an earlier conversation
-	Fork    bool     // resume into a new conversation
+	Dir    string // working directory
+	Path   string // of the agent's executable; empty: it is searched
+	Resume string // the agent's own id of an earlier conversation
+	Fork   bool   // resume into a new conversation
+	// Keyed says that what was said of the resumed conversation at a terminal was
+	// said under keys: Local says the end of it again, in case it was lost.
+	Keyed   bool
 	Config  Config   // to begin with
 	Args    []string // passed on to the agent
 	Env     []string // of the agent, "NAME=value"; nil is the process's own

@@ -25,7 +25,7 @@ type Client struct {
 }
 
 // ErrNoToken says that there is no token to show the hub.
-var ErrNoToken = errors.New("no access token: set CLI_API_TOKEN, or start a hub on this machine once with `hapi hub`")
+var ErrNoToken = errors.New("no access token: CLI_API_TOKEN is required; run `hapi auth login`, set it, or start a hub on this machine once with `hapi hub`")
 
 // Client makes the configuration of a session process. It gives this machine an
 // id at the first run.
@@ -35,10 +35,7 @@ func (h *Home) Client(ctx context.Context) (*Client, error) {
 		return nil, err
 	}
 	l := loader{env: h.env, settings: s}
-	c := &Client{APIURL: l.value("", "HAPI_API_URL", "apiUrl", ""), Token: l.value("", "CLI_API_TOKEN", "cliApiToken", "")}
-	if c.APIURL.Text == "" {
-		c.APIURL = l.value("", "HAPI_API_URL", "serverUrl", "http://localhost:3006")
-	}
+	c := &Client{APIURL: l.apiURL(), Token: l.value("", "CLI_API_TOKEN", "cliApiToken", "")}
 	if u, err := url.Parse(c.APIURL.Text); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return nil, fmt.Errorf("the hub's URL %q (%s) is not an http or https URL", c.APIURL.Text, c.APIURL.From)
 	}
@@ -49,13 +46,36 @@ func (h *Home) Client(ctx context.Context) (*Client, error) {
 	if err := l.headers(c); err != nil {
 		return nil, err
 	}
-	if c.Hostname, _ = h.env("HAPI_HOSTNAME"); c.Hostname == "" {
-		if c.Hostname, err = os.Hostname(); err != nil {
-			return nil, fmt.Errorf("find this machine's name: %w; set HAPI_HOSTNAME", err)
-		}
+	if c.Hostname, err = h.hostname(); err != nil {
+		return nil, err
 	}
 	c.MachineID, err = h.machineID(ctx)
 	return c, err
+}
+
+// apiURL is where the hub is.
+func (l *loader) apiURL() Value {
+	if v := l.value("", "HAPI_API_URL", "apiUrl", ""); v.Text != "" {
+		return v
+	}
+	return l.value("", "HAPI_API_URL", "serverUrl", l.defaultURL())
+}
+
+// LocalHub says that the hub is this machine's own: nothing names another, and
+// it has been started here before.
+func (c *Client) LocalHub() bool {
+	return c.APIURL.From == FromDefault && c.Token.From == FromSettings
+}
+
+func (h *Home) hostname() (string, error) {
+	if name, _ := h.env("HAPI_HOSTNAME"); name != "" {
+		return name, nil
+	}
+	name, err := os.Hostname()
+	if err != nil {
+		return "", fmt.Errorf("find this machine's name: %w; set HAPI_HOSTNAME", err)
+	}
+	return name, nil
 }
 
 // headers reads the extra headers for access proxies. The variable, even when

@@ -142,7 +142,7 @@ func (c *Client) sessions(ctx context.Context, jwt string, query url.Values) ([]
 
 // find resolves an id, its beginning, or a citation.
 func (c *Client) find(ctx context.Context, jwt, input string) (*wire.SessionSummary, error) {
-	id := citedID(input)
+	id := CitedID(input)
 	if id == "" {
 		return nil, unusable("name one session: its id, the beginning of it, or a citation with one /sessions/<id>")
 	}
@@ -174,8 +174,9 @@ func (c *Client) find(ctx context.Context, jwt, input string) (*wire.SessionSumm
 
 const citation = "/sessions/"
 
-// citedID is the id in an input: bare, or in a text with exactly one citation.
-func citedID(input string) string {
+// CitedID is the id in an input: bare, or in a text with exactly one citation;
+// empty: there is none, or more than one.
+func CitedID(input string) string {
 	input = strings.TrimSpace(input)
 	switch strings.Count(input, citation) {
 	case 0:

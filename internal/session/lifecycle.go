@@ -60,6 +60,9 @@ var keptKeys = []string{
 	"conversationHistoryPoints", "conversationHistoryIndexes", "conversationHistoryTurns", "conversationHistoryEntryIds", "conversationHistoryDiverged",
 }
 
+// keyedRows in a session's metadata says that its rows from a terminal have keys.
+const keyedRows = "keyedRows"
+
 // establish registers the machine, and makes the session's row or reads it.
 func establish(ctx context.Context, client *hubclient.Client, o *Options) (wire.Session, error) {
 	machine, err := json.Marshal(o.Facts.Machine)
@@ -108,6 +111,7 @@ func takeOver(ctx context.Context, client *hubclient.Client, o *Options) (wire.S
 	if o.Open.Resume == "" {
 		_ = json.Unmarshal(old[o.Agent.Flavor().NativeIDKey()], &o.Open.Resume) // without one it begins anew
 	}
+	_ = json.Unmarshal(old[keyedRows], &o.Open.Keyed) // another program's rows have no keys
 	if o.Open.Config.PermissionMode == "" {
 		_ = json.Unmarshal(old["preferredPermissionMode"], &o.Open.Config.PermissionMode) // or the default
 	}

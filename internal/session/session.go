@@ -201,6 +201,7 @@ func (s *Session) introduce() {
 			if s.tools != nil {
 				m["hapiMcpUrl"] = mustObject(s.tools.Tools().URL)
 			}
+			m[keyedRows] = json.RawMessage("true")
 			m["lifecycleState"] = json.RawMessage(`"running"`)
 			delete(m, "archivedBy")
 			delete(m, "archiveReason")

@@ -3,6 +3,8 @@ package child
 import (
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -35,3 +37,18 @@ const leaveWithin = 5 * time.Second
 // sane undoes what a program may have left switched on in a terminal: extended
 // keys, focus and mouse reports, bracketed paste, a hidden cursor.
 const sane = "\x1b[<u\x1b[>4;0m\x1b[?1004l\x1b[?1000l\x1b[?1002l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[?25h\x1b[0m"
+
+// environ is an environment in which each name is once, with its last value:
+// which of two a program takes is the program's choice.
+func environ(pairs []string) []string {
+	known := map[string]bool{}
+	var list []string
+	for _, pair := range slices.Backward(pairs) {
+		if name, _, _ := strings.Cut(pair, "="); !known[name] {
+			known[name] = true
+			list = append(list, pair)
+		}
+	}
+	slices.Reverse(list)
+	return list
+}

@@ -61,7 +61,7 @@ func (f Foreground) run(tty *tty, started chan<- int) error {
 	}
 	endWithParent(attr)
 	p, err := os.StartProcess(f.Path, append([]string{f.Path}, f.Args...), &os.ProcAttr{
-		Dir: f.Dir, Env: f.Env, Files: []*os.File{f.Terminal[0], f.Terminal[1], f.Terminal[2]}, Sys: attr,
+		Dir: f.Dir, Env: environ(f.Env), Files: []*os.File{f.Terminal[0], f.Terminal[1], f.Terminal[2]}, Sys: attr,
 	})
 	if err != nil {
 		return fmt.Errorf("start %s: %w", f.Path, err)

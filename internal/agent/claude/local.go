@@ -37,7 +37,7 @@ func (a *Agent) Local(ctx context.Context, h agent.Host, o agent.Options) error 
 		agent: a, host: h, log: o.Logger, config: configDir(o.Env), native: o.Resume, mode: o.Config.PermissionMode,
 		model: o.Config.Model, calls: map[string]toolCall{}, asked: map[string]func(status, reason string){}, wake: make(chan struct{}, 1),
 	}
-	t.open(o.Resume)
+	t.open(o.Resume, o.Keyed)
 	hooks, err := hook.Serve(ctx, t.hook)
 	if err != nil {
 		return err
@@ -101,6 +101,8 @@ type terminal struct {
 
 	reading sync.Mutex  // what follows is guarded by it
 	typed   *hook.Event // the last prompt, until the transcript has it
+	told    string      // id of the last prompt that the transcript had
+	answer  string      // the last text that Claude said
 	calls   map[string]toolCall
 	order   []string // ids of the calls without a result, the oldest first
 	waiting []hook.Event
@@ -114,13 +116,15 @@ type toolCall struct {
 }
 
 // open finds the transcript of the conversation that is resumed. What it says
-// already is known to the hub.
-func (t *terminal) open(resume string) {
+// already is known to the hub; but a hapi that was killed may have missed the
+// end of what was said at a terminal.
+func (t *terminal) open(resume string, keyed bool) {
 	if t.main = transcriptOf(t.config, resume); t.main == "" {
 		t.native = ""
 		return
 	}
-	t.agent.known.skip(t.main)
+	_, opened := t.agent.known.files[t.main]
+	t.agent.known.skip(t.main, keyed && !opened)
 }
 
 // arguments are Claude's at the terminal: the person's, and what went before.
@@ -178,7 +182,9 @@ func (t *terminal) hook(e hook.Event) {
 	switch e.Name {
 	case "UserPromptSubmit":
 		t.reading.Lock()
-		t.typed = &e
+		if e.PromptID == "" || e.PromptID != t.told { // the transcript may be first
+			t.typed = &e
+		}
 		t.reading.Unlock()
 		t.host.Working(true)
 	case "PermissionRequest":
@@ -186,12 +192,36 @@ func (t *terminal) hook(e hook.Event) {
 		t.waiting = append(t.waiting, e)
 		t.reading.Unlock()
 	case "Stop", "StopFailure":
-		t.scan(false) // what was said comes before its end
-		t.host.Working(false)
+		t.catchUp(&e) // what was said comes before its end
+		t.host.Working(e.Delegated())
 	}
 	select {
 	case t.wake <- struct{}{}:
 	default:
+	}
+}
+
+// catchUpWithin is how long the transcript may be behind what a hook says.
+const catchUpWithin = 500 * time.Millisecond
+
+// catchUp reads the transcript until it has the answer that ended the turn.
+func (t *terminal) catchUp(e *hook.Event) {
+	deadline := time.After(catchUpWithin)
+	tick := time.NewTicker(scanEvery / 10)
+	defer tick.Stop()
+	for {
+		t.scan(false)
+		t.reading.Lock()
+		there := strings.TrimSpace(e.Answer) == "" || strings.TrimSpace(t.answer) == strings.TrimSpace(e.Answer)
+		t.reading.Unlock()
+		if there {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			return
+		}
 	}
 }
 
@@ -313,8 +343,8 @@ func (t *terminal) tell(e *entry) {
 	if r, ok := e.row(); ok {
 		t.host.Emit(r)
 	}
-	if t.typed != nil && e.Type == "user" && (t.typed.PromptID == e.PromptID || t.typed.PromptID == "") {
-		t.typed = nil
+	if e.Type == "user" && e.side == "" {
+		t.toldPrompt(e)
 	}
 	var m struct {
 		Content json.RawMessage `json:"content"`
@@ -330,12 +360,25 @@ func (t *terminal) tell(e *entry) {
 			t.order = append(t.order, b.ID)
 		case b.Type == "tool_result":
 			t.closed(b.ToolUseID, e)
+		case b.Type == "text" && e.Type == "assistant" && e.side == "":
+			t.answer = b.Text
 		case b.Type == "text" && e.Type == "user" && e.side == "" && strings.HasPrefix(b.Text, interruptedText):
 			t.interrupted()
 		}
 	}
 	if e.Type == "assistant" && e.side == "" {
 		t.adoptModel(m.Model)
+	}
+}
+
+// toldPrompt notes that the transcript has a prompt.
+func (t *terminal) toldPrompt(e *entry) {
+	if e.PromptID != "" {
+		t.told = e.PromptID
+	}
+	text, ok := humanText(e.Message)
+	if t.typed != nil && (t.typed.PromptID == e.PromptID || ok && strings.TrimSpace(text) == strings.TrimSpace(t.typed.Prompt)) {
+		t.typed = nil
 	}
 }
 

@@ -52,11 +52,40 @@ type entry struct {
 	raw  []byte
 }
 
-// skip marks all of a conversation's transcripts as known.
-func (t *transcripts) skip(main string) {
+// skip marks all of a conversation's transcripts as known, but for the end that
+// was written at a terminal, if that is wanted.
+func (t *transcripts) skip(main string, butTerminal bool) {
 	for _, path := range append([]string{main}, subAgentFiles(main)...) {
-		if info, err := os.Stat(path); err == nil {
-			t.file(path).offset = info.Size()
+		info, err := os.Stat(path)
+		if err != nil {
+			continue
+		}
+		end := info.Size()
+		if butTerminal {
+			end = terminalFrom(path)
+		}
+		t.file(path).offset = end
+	}
+}
+
+// terminalFrom is where the lines of a transcript begin that were written last,
+// at a terminal.
+func terminalFrom(path string) int64 {
+	file, err := os.Open(path)
+	if err != nil {
+		return 0
+	}
+	defer file.Close() //nolint:errcheck // it was read
+	var at, from int64
+	lines := bufio.NewReaderSize(file, 64<<10)
+	for {
+		raw, err := lines.ReadBytes('\n')
+		if err != nil {
+			return from
+		}
+		at += int64(len(raw))
+		if bytes.Contains(raw, []byte(`"entrypoint":"`)) && !bytes.Contains(raw, []byte(`"entrypoint":"cli"`)) {
+			from = at
 		}
 	}
 }

@@ -41,11 +41,27 @@ type Event struct {
 	Mode       string          `json:"permission_mode"`
 	PromptID   string          `json:"prompt_id"`
 	Prompt     string          `json:"prompt"`
+	Answer     string          `json:"last_assistant_message"`
 	Tool       string          `json:"tool_name"`
 	Input      json.RawMessage `json:"tool_input"`
 	Effort     struct {
 		Level string `json:"level"`
 	} `json:"effort"`
+	Background []struct {
+		Type   string `json:"type"`
+		Status string `json:"status"`
+	} `json:"background_tasks"`
+}
+
+// Delegated says whether sub-agents still work on the turn that stopped: the
+// agent goes on when they have finished.
+func (e *Event) Delegated() bool {
+	for _, task := range e.Background {
+		if task.Type == "subagent" && task.Status == "running" {
+			return true
+		}
+	}
+	return false
 }
 
 const (
@@ -86,9 +102,13 @@ func Serve(ctx context.Context, handle func(Event)) (*Server, error) {
 	return s, nil
 }
 
-// Close stops taking events.
+// Close waits for what is being told, and takes nothing more.
 func (s *Server) Close() {
-	_ = s.server.Close() // nothing is left to be told
+	ctx, cancel := context.WithTimeout(context.Background(), hookBodyWithin)
+	defer cancel()
+	if s.server.Shutdown(ctx) != nil {
+		_ = s.server.Close() // a hook that says nothing is not waited for
+	}
 	<-s.served
 }
 

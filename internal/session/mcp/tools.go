@@ -145,7 +145,7 @@ func setRange(s *jsonschema.Schema, property string) {
 
 // check holds arguments against their schema.
 func check(input any, arguments json.RawMessage) error {
-	if len(arguments) == 0 {
+	if len(arguments) == 0 || string(arguments) == "null" { // a tool may need none
 		arguments = json.RawMessage("{}")
 	}
 	resolved, err := schemaOf(input).Resolve(nil)

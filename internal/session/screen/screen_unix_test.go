@@ -5,7 +5,9 @@ package screen
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -31,6 +33,22 @@ type shown struct {
 
 func show(ctx context.Context, t *testing.T, back bool) *shown {
 	t.Helper()
+	v := &shown{t: t, wish: make(chan Wish, 1)}
+	v.on(func(tty *os.File) error {
+		wish, err := v.screen.Show(ctx)
+		v.wish <- wish
+		return err
+	}, func(tty *os.File) {
+		v.screen = New(Options{In: tty, Out: tty, Label: "Claude", Dir: "/work/project", Back: back, Code: func(string) (string, error) { return "█▀▄█", nil }})
+		v.screen.Introduce("http://hub.example/sessions/1", func() bool { return true })
+	})
+	return v
+}
+
+// on runs what has the terminal, which is to be afterwards as it was before.
+func (v *shown) on(run func(tty *os.File) error, prepare func(tty *os.File)) {
+	t := v.t
+	t.Helper()
 	file, tty, err := pty.Open()
 	if err != nil {
 		t.Fatal(err)
@@ -42,9 +60,8 @@ func show(ctx context.Context, t *testing.T, back bool) *shown {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v := &shown{t: t, keys: file, wish: make(chan Wish, 1), emu: vt.NewEmulator(90, 30)}
-	v.screen = New(Options{In: tty, Out: tty, Label: "Claude", Dir: "/work/project", Back: back, Code: func(string) (string, error) { return "█▀▄█", nil }})
-	v.screen.Introduce("http://hub.example/sessions/1", func() bool { return true })
+	v.keys, v.emu = file, vt.NewEmulator(90, 30)
+	prepare(tty)
 	var drawn sync.WaitGroup
 	drawn.Go(func() {
 		b := make([]byte, 64<<10)
@@ -62,11 +79,9 @@ func show(ctx context.Context, t *testing.T, back bool) *shown {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		wish, err := v.screen.Show(ctx)
-		if err != nil {
+		if err := run(tty); err != nil {
 			t.Errorf("show: %v", err)
 		}
-		v.wish <- wish
 	}()
 	t.Cleanup(func() {
 		<-ended
@@ -78,7 +93,6 @@ func show(ctx context.Context, t *testing.T, back bool) *shown {
 		_ = v.emu.InputPipe().(io.Closer).Close() // unlike Close it does not race with Read
 		drawn.Wait()
 	})
-	return v
 }
 
 func (v *shown) sees(text string) bool {
@@ -192,5 +206,46 @@ func TestALongConversationKeepsItsEnd(t *testing.T) {
 	}
 	if len(s.lines) != keptLines {
 		t.Errorf("%d lines are kept, want %d", len(s.lines), keptLines)
+	}
+}
+
+// pick shows a list of three.
+func pick(t *testing.T) (*shown, chan int) {
+	t.Helper()
+	picked := make(chan int, 1)
+	v := &shown{t: t}
+	v.on(func(tty *os.File) error {
+		n, err := Pick(t.Context(), tty, tty, "Which session?", []Choice{{Row: "first"}, {Row: "second", Detail: "/two"}, {Row: "third", Search: "the login"}})
+		if errors.Is(err, ErrCancelled) {
+			n, err = -1, nil
+		}
+		picked <- n
+		return err
+	}, func(*os.File) {})
+	v.wait("> first")
+	return v, picked
+}
+
+func TestOneIsPickedFromAList(t *testing.T) {
+	t.Parallel()
+	for keys, want := range map[string]int{"\r": 0, "\x1b[B\r": 1, "log\r": 2, "zz\x7f\x7f\r": 0, "\x03": -1} {
+		v, picked := pick(t)
+		v.press(keys)
+		if got := <-picked; got != want {
+			t.Errorf("%q picks %d, want %d", keys, got, want)
+		}
+	}
+}
+
+func TestEscapeClearsTheSearchThenLeaves(t *testing.T) {
+	t.Parallel()
+	v, picked := pick(t)
+	v.press("zzz")
+	v.wait("Nothing matches.")
+	v.press("\x1b")
+	v.wait("> first")
+	v.press("\x1b")
+	if got := <-picked; got != -1 {
+		t.Errorf("%d was picked", got)
 	}
 }

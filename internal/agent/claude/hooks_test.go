@@ -1,0 +1,82 @@
+package claude
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"hapi/internal/agent"
+)
+
+func TestAPersonsSettingsStayInForce(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "mine.json"), []byte(`{"model":"x","hooks":{"Stop":[{"hooks":[{"type":"command","command":"mine"}]}]}}`), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"--a", "--settings", "mine.json", "b"}, {"--a", "--settings=" + filepath.Join(dir, "mine.json"), "b"}} {
+		rest, own, err := takeSettings(args, dir)
+		if err != nil || !cmp.Equal(rest, []string{"--a", "b"}) {
+			t.Fatalf("left %v, %v", rest, err)
+		}
+		raw, err := hookSettings("/usr/bin/it's hapi", own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var merged struct {
+			Model string
+			Hooks map[string][]struct{ Hooks []struct{ Command string } }
+		}
+		if err := json.Unmarshal(raw, &merged); err != nil {
+			t.Fatal(err)
+		}
+		stop := merged.Hooks["Stop"]
+		if merged.Model != "x" || len(stop) != 2 || stop[0].Hooks[0].Command != "mine" || stop[1].Hooks[0].Command != `'/usr/bin/it'\''s hapi' hook-forwarder --flavor claude --from-env` {
+			t.Errorf("merged %s", raw)
+		}
+		if len(merged.Hooks["PreToolUse"]) != 0 {
+			t.Error("there is a hook that could decide")
+		}
+	}
+	if _, _, err := takeSettings([]string{"--settings", "{"}, dir); err == nil {
+		t.Error("settings that are no JSON are taken")
+	}
+}
+
+func TestToolsComeByAFileThatOthersCannotRead(t *testing.T) {
+	t.Parallel()
+	o := agent.Options{Scratch: filepath.Join(t.TempDir(), "hooks"), Tools: &agent.ToolServer{URL: "http://127.0.0.1:1/", Token: "secret"}}
+	args, file, err := toolArguments(o, []string{"--append-system-prompt", "Be kind.", "--x"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := strings.Join(args, " ")
+	if strings.Contains(all, "secret") {
+		t.Errorf("the token is in the arguments: %s", all)
+	}
+	if !strings.HasPrefix(args[0], "--append-system-prompt=Be kind.\n\n") || args[len(args)-1] != "--x" {
+		t.Errorf("the arguments are %q", args)
+	}
+	info, err := os.Stat(file)
+	if err != nil || info.Mode().Perm() != 0o600 {
+		t.Errorf("the file: %v, %v", info.Mode(), err)
+	}
+	if raw, err := os.ReadFile(file); err != nil || !strings.Contains(string(raw), "Bearer secret") {
+		t.Errorf("the file has %s, %v", raw, err)
+	}
+}
+
+func TestHowAConversationBeginsIsThePersonsWhereNothingHasBegun(t *testing.T) {
+	t.Parallel()
+	args := []string{"-c", "--resume", "id", "--fork-session", "--model", "m", "--mine", "x"}
+	if got, want := withoutOwned(args, true), []string{"-c", "--resume", "id", "--fork-session", "--mine", "x"}; !cmp.Equal(got, want) {
+		t.Errorf("first: %v, want %v", got, want)
+	}
+	if got, want := withoutOwned(args, false), []string{"--mine", "x"}; !cmp.Equal(got, want) {
+		t.Errorf("later: %v, want %v", got, want)
+	}
+}
