@@ -30,7 +30,8 @@ type player struct {
 	missed      []expected
 	over        bool            // the trace is played
 	recorded    map[*inbox]told // what the recorded streams told
-	quiet       int             // events that told nothing new, or were told otherwise
+	delivered   map[string]bool // our ids of prompts that their process was given
+	quiet       int             // what was told otherwise, or told again
 	matches     []match
 	differences []difference
 }
@@ -392,6 +393,7 @@ func (p *player) compare(e expected, want, got *arrival) {
 	p.matches = append(p.matches, match{e, what, got})
 	p.learnNumber(e.r, want, got)
 	p.learnToken(e.r, got)
+	p.consume(e.r, want, got)
 	if late := got.at.Sub(p.at(e.r)); late.Abs() > tolerance {
 		p.differ(e.r, what, "time", "here", late.String())
 	}
@@ -408,6 +410,50 @@ func (p *player) learnToken(r *record, got *arrival) {
 	if token, ok := body["token"].(string); ok && r.Conn == "web" && r.Data.Path == "/api/auth" {
 		p.jwt = token
 	}
+}
+
+// repeated says whether a frame only delivers a prompt again. The recorded hub
+// does at every beat, ours ever more seldom (messages §16.3).
+func (p *player) repeated(a *arrival) bool {
+	id, ok := field(a.body, "packet", 1, "body", "message", "id").(string)
+	again := ok && p.delivered[p.ids.say(id)]
+	if again {
+		p.quiet++
+	}
+	return again
+}
+
+// consume takes a prompt as its process would that recorded nothing of it: the
+// recorded hub gave it no local id, and so nothing to acknowledge. Ours gives
+// one (messages §16.23).
+func (p *player) consume(r *record, want, got *arrival) {
+	theirs, ours := field(want.body, "packet", 1, "body", "message", "localId"), field(got.body, "packet", 1, "body", "message", "localId")
+	local, given := ours.(string)
+	session, _ := field(got.body, "packet", 1, "body", "sid").(string)
+	if id, ok := field(got.body, "packet", 1, "body", "message", "id").(string); ok {
+		p.delivered[id] = true
+	}
+	if theirs == nil && given && session != "" {
+		p.write(p.peer(r.Conn), opText, fmt.Appendf(nil, `42/cli,["messages-consumed",{"sid":%q,"localIds":[%q]}]`, session, local))
+	}
+}
+
+// field is what stands at a place in JSON, or nil.
+func field(v any, path ...any) any {
+	for _, step := range path {
+		switch at := step.(type) {
+		case string:
+			object, _ := v.(map[string]any)
+			v = object[at]
+		case int:
+			list, _ := v.([]any)
+			if at >= len(list) {
+				return nil
+			}
+			v = list[at]
+		}
+	}
+	return v
 }
 
 // learnNumber notes which number our hub gave a question, for the answer. A
@@ -445,7 +491,7 @@ func (p *player) differ(r *record, what, field, want, got string) {
 func (p *player) settle(list []record) {
 	p.over = true
 	for _, e := range append(p.missed, p.owed...) {
-		if !p.matched(e) {
+		if !p.matched(e) && !p.repeated(p.form(e.r)) {
 			want := p.form(e.r)
 			p.differ(e.r, p.what(e.r, want), "all", show(want.body), "nothing")
 		}
@@ -454,7 +500,7 @@ func (p *player) settle(list []record) {
 	for _, c := range p.peers {
 		for _, in := range []*inbox{&c.answers, &c.frames, &c.events} {
 			for _, a := range in.left() {
-				if p.wasTold(in, a) {
+				if p.wasTold(in, a) || p.repeated(a) {
 					continue
 				}
 				p.differ(last, p.ids.general(c.name+" "+a.label), "all", "nothing", show(a.body))

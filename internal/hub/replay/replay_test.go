@@ -22,32 +22,44 @@ import (
 
 const accessToken = "access-token-of-the-replay"
 
-// traces are those of the recordings that a hub takes part in.
-var traces = []string{
-	"01-claude-text",
-	"02-claude-permission-approve",
-	"03-claude-permission-deny-and-session",
+// traces are the recordings that a hub takes part in.
+var traces = []struct {
+	name string
+	// lead is how long the hub runs before the recording begins, so that what
+	// it does every 5 s falls where it fell in the recording.
+	lead time.Duration
+}{
+	{"01-claude-text", time.Second},
+	{"02-claude-permission-approve", time.Second},
+	{"03-claude-permission-deny-and-session", time.Second},
+	{"05-claude-question-and-plan", time.Second},
+	{"06-claude-queue", 4575 * time.Millisecond},
+	{"07-claude-archive-resume-reopen-delete", time.Second},
+	{"09-codex-text-and-approval", time.Second},
+	{"10-opencode-acp-text-and-permission", time.Second},
+	{"12-files-git-upload", time.Second},
+	{"14-claude-hub-side-of-14x", time.Second},
 }
 
 func TestRecordedPeersFindTheirHub(t *testing.T) {
 	t.Parallel()
-	for _, name := range traces {
-		t.Run(name, func(t *testing.T) {
+	for _, trace := range traces {
+		t.Run(trace.name, func(t *testing.T) {
 			t.Parallel()
-			list := readTrace(t, name)
+			list := readTrace(t, trace.name)
 			dir := t.TempDir()
 			synctest.Test(t, func(t *testing.T) {
-				replay(t, name, dir, list)
+				replay(t, trace.name, dir, trace.lead, list)
 			})
 		})
 	}
 }
 
-func replay(t *testing.T, name, dir string, list []record) {
+func replay(t *testing.T, name, dir string, lead time.Duration, list []record) {
 	began := began(t, list)
-	time.Sleep(time.Until(time.UnixMilli(began - 1000)))
+	time.Sleep(time.Until(time.UnixMilli(began).Add(-lead)))
 	p := &player{
-		t: t, trace: name, hub: newLoopback(), ids: newIdentities(), peers: map[string]*peer{}, token: accessToken, began: began, recorded: map[*inbox]told{},
+		t: t, trace: name, hub: newLoopback(), ids: newIdentities(), peers: map[string]*peer{}, token: accessToken, began: began, recorded: map[*inbox]told{}, delivered: map[string]bool{},
 	}
 	stop := start(t, p.hub, dir, owner(list))
 	p.play(list)
