@@ -7,13 +7,14 @@ import (
 	"time"
 )
 
-// told is what the events of one stream made a client know of each session. A
+// told is what the events of one stream made a client know of each session and
+// machine. A
 // hub may leave an event out that tells nothing new, tell it again, or tell a
 // change as a patch instead of a whole session (http §6.8, §6.9): what counts
 // is what the client knows in the end.
 type told map[string][]knowledge
 
-// knowledge is a session as a client knew it from a moment on.
+// knowledge is a session or a machine as a client knew it from a moment on.
 type knowledge struct {
 	at    time.Time
 	line  int // of the trace
@@ -21,15 +22,22 @@ type knowledge struct {
 }
 
 // unstable are fields that say when something was said.
-var unstable = []string{"activeAt", "thinkingAt", "seq"}
+var unstable = []string{"activeAt", "thinkingAt", "seq", "health"}
 
-// session reads a session-updated or session-added event.
+// sessionEvent reads an event that says what a session or a machine is.
 func sessionEvent(body any) (id string, data map[string]any, ok bool) {
 	said, _ := body.(map[string]any)
 	event, _ := said["event"].(map[string]any)
 	id, _ = event["sessionId"].(string)
 	data, ok = event["data"].(map[string]any)
-	return id, data, ok && (event["type"] == "session-updated" || event["type"] == "session-added")
+	switch event["type"] {
+	case "session-added", "session-updated":
+		return id, data, ok
+	case "machine-updated":
+		id, _ = event["machineId"].(string)
+		return id, data, ok
+	}
+	return "", nil, false
 }
 
 // add folds an event into what the client knows.

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -95,7 +97,7 @@ func readRecord(t *testing.T, n int, line []byte) record {
 		r.Kind, r.note = "note", note.Data
 		return r
 	}
-	if err := json.Unmarshal(line, &r); err != nil {
+	if err := json.Unmarshal(expand(line), &r); err != nil {
 		t.Fatalf("line %d: %v", n, err)
 	}
 	return r
@@ -128,4 +130,23 @@ func eventArgument(payload json.RawMessage, into any, names ...string) bool {
 		}
 	}
 	return false
+}
+
+var cutChars = regexp.MustCompile(`([0-9A-Za-z])?…\[cut (\d+) chars\]`)
+
+// expand fills up strings that the recording cut, so that they have their
+// length again; the content of files was one letter throughout.
+func expand(line []byte) []byte {
+	return cutChars.ReplaceAllFunc(line, func(cut []byte) []byte {
+		parts := cutChars.FindSubmatch(cut)
+		n, err := strconv.Atoi(string(parts[2]))
+		if err != nil {
+			return cut
+		}
+		last := parts[1]
+		if len(last) == 0 {
+			last = []byte("A")
+		}
+		return append(parts[1], bytes.Repeat(last, n)...)
+	})
 }
