@@ -29,6 +29,9 @@ test: ## all tests, with the race detector
 	go vet ./...
 	go test -race -timeout 10m ./...
 
+soak: ## ten minutes of 200 sessions, 300 watchers and everything that happens to them
+	go test -count=1 -timeout 20m -v -run Soak ./internal/hub/soak -soak 10m -sessions 200 -watchers 300
+
 e2e/node_modules: e2e/package-lock.json
 	cd e2e && npm ci --no-audit --no-fund
 	touch $@

@@ -57,6 +57,8 @@ type Options struct {
 	WebApp fs.FS
 	// Waits replace how long processes may take to come and go.
 	Waits lifecycle.Waits
+	// Now replaces the clock of the services.
+	Now func() time.Time
 }
 
 // Hub is one running hub.
@@ -115,24 +117,24 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 		return err
 	}
 	h.store = st
-	h.sessions = sessions.New(st, sessions.Options{Logger: h.log, Live: bus.PublishLive})
-	h.messages = messages.New(st, h.sessions, messages.Options{Logger: h.log, Live: bus.PublishLive})
+	h.sessions = sessions.New(st, sessions.Options{Now: o.Now, Logger: h.log, Live: bus.PublishLive})
+	h.messages = messages.New(st, h.sessions, messages.Options{Now: o.Now, Logger: h.log, Live: bus.PublishLive})
 	calls := rpc.New(rpc.Options{Called: h.metrics.Call})
-	h.machines = machines.New(st, machines.Options{Logger: h.log, Live: bus.PublishLive, Calls: calls})
+	h.machines = machines.New(st, machines.Options{Now: o.Now, Logger: h.log, Live: bus.PublishLive, Calls: calls})
 	h.notes = scratchlist.New(st, h.sessions, scratchlist.Options{
-		Dir: filepath.Join(c.Dir, "scratchlist-attachments"), Limits: c.ScratchlistLimits, Logger: h.log,
+		Now: o.Now, Dir: filepath.Join(c.Dir, "scratchlist-attachments"), Limits: c.ScratchlistLimits, Logger: h.log,
 	})
 	h.sessions.Follow(h.notes)
-	h.usage = usage.New(st, usage.Options{Logger: h.log})
+	h.usage = usage.New(st, usage.Options{Now: o.Now, Logger: h.log})
 	h.io = socketio.NewServer(socketio.ServerOptions{
 		AllowOrigin: origins.Allows, AllowAnyOrigin: origins.Any(), Logger: h.log,
 		Address: func(r *http.Request) string { return string(auth.AddressOf(r)) },
 	})
-	h.tokens = tokens.New(st, tokens.Options{})
-	keys := auth.New(auth.Keys{Token: c.Token.Text, JWTSecret: c.JWTSecret, OwnerID: c.OwnerID}, auth.Options{Keyring: h.tokens, Logger: h.log})
-	h.lifecycle = lifecycle.New(h.sessions, h.machines, st, calls, h.messages, lifecycle.Options{Logger: h.log, Waits: o.Waits})
+	h.tokens = tokens.New(st, tokens.Options{Now: o.Now})
+	keys := auth.New(auth.Keys{Token: c.Token.Text, JWTSecret: c.JWTSecret, OwnerID: c.OwnerID}, auth.Options{Now: o.Now, Keyring: h.tokens, Logger: h.log})
+	h.lifecycle = lifecycle.New(h.sessions, h.machines, st, calls, h.messages, lifecycle.Options{Now: o.Now, Logger: h.log, Waits: o.Waits})
 	settings := home.At(c.Dir)
-	h.terminals = terminals.New(h.sessions, terminals.Options{Max: c.TerminalMax, Idle: c.TerminalIdle})
+	h.terminals = terminals.New(h.sessions, terminals.Options{Now: o.Now, Max: c.TerminalMax, Idle: c.TerminalIdle})
 	h.terminals.Serve(h.io, terminals.Gate{Auth: keys, Ready: h.ready.Load})
 	processes := cliplane.New(cliplane.Deps{
 		Auth: keys, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, Lifecycle: h.lifecycle, RPC: calls, IO: h.io,

@@ -41,6 +41,7 @@ type testHub struct {
 	jwt    string
 	waits  lifecycle.Waits
 	logger *slog.Logger // nil: the test fails for errors
+	now    func() time.Time
 }
 
 func config(dir string) *home.Hub {
@@ -74,7 +75,7 @@ func (h *testHub) start(address string) {
 	if logger == nil {
 		logger = failOnError(h.t)
 	}
-	running, err := hub.Open(h.t.Context(), c, hub.Options{Logger: logger, Waits: h.waits})
+	running, err := hub.Open(h.t.Context(), c, hub.Options{Logger: logger, Waits: h.waits, Now: h.now})
 	if err != nil {
 		h.t.Fatal(err)
 	}

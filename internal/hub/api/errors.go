@@ -8,6 +8,7 @@ import (
 
 	"hapi/internal/hub/answer"
 	"hapi/internal/hub/auth"
+	"hapi/internal/hub/store"
 	"hapi/internal/wire"
 )
 
@@ -42,6 +43,9 @@ func (a *API) fail(w http.ResponseWriter, r *http.Request, err error) {
 	shown := errInternal
 	if !errors.As(err, &shown) {
 		a.logFailure(w, r, "request failed", "err", err)
+		if storage, ok := store.Shown(err); ok {
+			shown = storage
+		}
 	}
 	answer.Error(w, r, shown)
 }

@@ -120,7 +120,8 @@ type peer struct {
 	ns      wire.Namespace
 	session wire.SessionID // the one it feeds, if it is known
 	greeted bool           // waiting prompts were delivered; used by its handlers only
-	unwatch func() bool    // stops waiting for the end of its token
+	order   messages.Order
+	unwatch func() bool // stops waiting for the end of its token
 
 	mu      sync.Mutex
 	methods map[string]bool

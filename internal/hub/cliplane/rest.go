@@ -14,6 +14,7 @@ import (
 
 	"hapi/internal/hub/answer"
 	"hapi/internal/hub/auth"
+	"hapi/internal/hub/store"
 	"hapi/internal/wire"
 )
 
@@ -113,6 +114,9 @@ func (p *Plane) fail(w http.ResponseWriter, r *http.Request, err error) {
 		id := uuid.NewString()
 		w.Header().Set("X-Request-Id", id)
 		p.log.ErrorContext(r.Context(), "request failed", "request", id, "route", r.Pattern, "err", err)
+		if storage, ok := store.Shown(err); ok {
+			shown = storage
+		}
 	}
 	answer.Error(w, r, shown)
 }

@@ -22,7 +22,7 @@ func (p *Plane) message(c *peer, raw json.RawMessage, ack socketio.Ack) {
 		return
 	}
 	in.SID = p.sessions.Resolve(c.ns, in.SID) // it may have been merged meanwhile: nothing said is lost
-	err := p.messages.Append(c.durable(), c.ns, in, c.socket, func(a wire.AppendAck) { ack(a) })
+	err := p.messages.Append(c.durable(), c.ns, in, c.socket, &c.order, func(a wire.AppendAck) { ack(a) })
 	switch {
 	case err == nil:
 	case accessFailure(err):

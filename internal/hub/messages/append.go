@@ -2,8 +2,10 @@ package messages
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
+	"sync/atomic"
 
 	"hapi/internal/hub/extract"
 	"hapi/internal/hub/store"
@@ -16,19 +18,49 @@ import (
 // does not hear its own words again.
 //
 // An error means that nothing was taken and done is not called.
-func (s *Service) Append(ctx context.Context, ns wire.Namespace, in wire.AppendMessage, from any, done func(wire.AppendAck)) error {
-	if err := s.sessions.Access(ns, in.SID); err != nil {
-		return err
-	}
-	row, err := s.read(&in)
+func (s *Service) Append(ctx context.Context, ns wire.Namespace, in wire.AppendMessage, from any, order *Order, done func(wire.AppendAck)) error {
+	row, err := s.read(ns, &in)
 	if err != nil {
+		order.settled(in.ClientKey)
 		return err
 	}
 	if row.redundant {
+		order.settled(in.ClientKey)
 		done(wire.AppendAck{Result: wire.WriteSuccess})
 		return nil
 	}
-	return s.store.Submit(ctx, s.appendJob(ctx, ns, in.SID, row, from, done))
+	return s.store.Submit(ctx, s.appendJob(ctx, ns, in.SID, row, from, order, done))
+}
+
+// Order keeps what one process says in the order it was said when something
+// could not be stored: what follows is not stored either until that has been
+// said again. It is for rows with a client key, since only those are.
+type Order struct {
+	missing atomic.Pointer[string] // the client key of the first row that could not be stored
+}
+
+var errOutOfOrder = errors.New("what was said before it could not be stored")
+
+// check fails for a row that follows one that is missing.
+func (o *Order) check(key string) error {
+	if missing := o.missing.Load(); key != "" && missing != nil && *missing != key {
+		return errOutOfOrder
+	}
+	return nil
+}
+
+// failed notes a row that could not be stored.
+func (o *Order) failed(key string) {
+	if key != "" {
+		o.missing.CompareAndSwap(nil, &key)
+	}
+}
+
+// settled notes a row that was stored, or will never be.
+func (o *Order) settled(key string) {
+	if missing := o.missing.Load(); missing != nil && *missing == key {
+		o.missing.CompareAndSwap(missing, nil)
+	}
 }
 
 // incoming is a row to append and what follows from it. It is made before the
@@ -39,7 +71,10 @@ type incoming struct {
 	findings extract.Findings
 }
 
-func (s *Service) read(in *wire.AppendMessage) (row incoming, err error) {
+func (s *Service) read(ns wire.Namespace, in *wire.AppendMessage) (row incoming, err error) {
+	if err := s.sessions.Access(ns, in.SID); err != nil {
+		return row, err
+	}
 	content, err := normalise(in.Message)
 	if err != nil {
 		return row, err
@@ -69,13 +104,16 @@ func (s *Service) originTime(given *float64) wire.Millis {
 	return wire.Millis(int64(*given))
 }
 
-func (s *Service) appendJob(ctx context.Context, ns wire.Namespace, id wire.SessionID, in incoming, from any, done func(wire.AppendAck)) store.Job {
+func (s *Service) appendJob(ctx context.Context, ns wire.Namespace, id wire.SessionID, in incoming, from any, order *Order, done func(wire.AppendAck)) store.Job {
 	var row store.Message
 	var inserted bool
 	var touched, derived func()
 	return store.Job{
 		Do: func(tx *store.Tx) (err error) {
 			touched, derived = nil, nil
+			if err := order.check(in.ClientKey); err != nil {
+				return err
+			}
 			if row, inserted, err = tx.InsertMessage(ctx, id, in.NewMessage); err != nil || !inserted {
 				return err
 			}
@@ -108,10 +146,14 @@ func (s *Service) appendJob(ctx context.Context, ns wire.Namespace, id wire.Sess
 		},
 		Done: func(err error) {
 			if err != nil {
-				s.log.Error("append failed", "session", id, "err", err)
+				if !errors.Is(err, errOutOfOrder) {
+					order.failed(in.ClientKey)
+					s.log.Error("append failed", "session", id, "err", err)
+				}
 				done(wire.AppendAck{Result: wire.WriteError, Reason: "store", Retry: true})
 				return
 			}
+			order.settled(in.ClientKey)
 			if inserted {
 				w := row.Wire()
 				s.deliver.Relay(id, &w, from)

@@ -9,6 +9,8 @@ import (
 
 	"modernc.org/sqlite"
 	sqlite3 "modernc.org/sqlite/lib"
+
+	"hapi/internal/wire"
 )
 
 // Querier is a transaction or the pool of readers: the caller decides what is
@@ -116,7 +118,32 @@ var (
 	ErrReadOnly = errors.New("the database is read-only; check the file's owner and permissions")
 	ErrFull     = errors.New("the disk is full; free some space")
 	ErrCorrupt  = errors.New("the database is damaged; restore a backup")
+	ErrIO       = errors.New("the database cannot be read or written; look at the disk and at limits of file sizes")
 )
+
+// failures are what peers are told of them. All may pass once somebody has
+// seen to it, so what was asked can be asked again.
+var failures = []struct {
+	err   error
+	shown *wire.Error
+}{
+	{ErrFull, &wire.Error{Kind: wire.Unavailable, Code: "storage_full", Text: "The hub's disk is full. Nothing was changed; free some space and try again"}},
+	{ErrReadOnly, &wire.Error{Kind: wire.Unavailable, Code: "storage_read_only", Text: "The hub's database cannot be written. Nothing was changed; its owner has to look at the file's permissions"}},
+	{ErrBusy, &wire.Error{Kind: wire.Unavailable, Code: "storage_busy", Text: "Another program holds the hub's database. Nothing was changed; try again"}},
+	{ErrCorrupt, &wire.Error{Kind: wire.Unavailable, Code: "storage_damaged", Text: "The hub's database is damaged; its owner has to restore a backup"}},
+	{ErrIO, &wire.Error{Kind: wire.Unavailable, Code: "storage_failed", Text: "The hub's disk does not work as it should. Nothing was changed; its owner has to look at it"}},
+}
+
+// Shown is what a peer may see of a failure of the database; ok says that err
+// is one.
+func Shown(err error) (shown *wire.Error, ok bool) {
+	for _, f := range failures {
+		if errors.Is(err, f.err) {
+			return f.shown, true
+		}
+	}
+	return nil, false
+}
 
 // explain adds what to do to the errors that are told apart by the driver's
 // code. It is the one place that knows the driver's errors.
@@ -134,6 +161,8 @@ func explain(err error) error {
 		return fmt.Errorf("%w (%w)", ErrFull, err)
 	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
 		return fmt.Errorf("%w (%w)", ErrCorrupt, err)
+	case sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CANTOPEN:
+		return fmt.Errorf("%w (%w)", ErrIO, err)
 	}
 	return err
 }

@@ -127,10 +127,14 @@ func (w *writer) gather(first Job) []Job {
 // commit runs all jobs of the batch in one transaction. If one fails, each
 // gets a transaction of its own, so that it fails alone.
 func (w *writer) commit(batch []Job) {
-	if err := w.transact(batch); err == nil {
+	err := w.transact(batch)
+	switch {
+	case err == nil:
 		return
-	} else if len(batch) == 1 {
-		batch[0].done(err)
+	case len(batch) == 1 || errors.Is(err, errNotBegun): // the fault of none of them
+		for i := range batch {
+			batch[i].done(err)
+		}
 		return
 	}
 	for i := range batch {
@@ -145,6 +149,9 @@ func (j *Job) done(err error) {
 		j.Done(err)
 	}
 }
+
+// errNotBegun says that the database took no transaction at all.
+var errNotBegun = errors.New("begin a transaction")
 
 // told is what one job changed and has to tell.
 type told struct {
@@ -177,7 +184,7 @@ func (w *writer) transact(batch []Job) error {
 func (w *writer) run(batch []Job) (tolds []told, err error) {
 	ctx := context.Background()
 	if _, err := w.stmts.Exec(ctx, `BEGIN IMMEDIATE`); err != nil {
-		return nil, fmt.Errorf("begin: %w", err)
+		return nil, fmt.Errorf("%w: %w", errNotBegun, err)
 	}
 	defer func() {
 		if err != nil {
