@@ -120,9 +120,6 @@ var errClosed = errors.New("the conversation is closed")
 
 // Prompt implements agent.Conversation.
 func (c *conversation) Prompt(ctx context.Context, p agent.Prompt) error {
-	if name, compact := c.compact(p.Text); compact && name == "" {
-		return &agent.Failure{Kind: agent.CompactFailed, Text: c.spec.Label + " cannot shorten its conversation."}
-	}
 	t := &turn{ended: make(chan struct{})}
 	c.setTurn(t)
 	defer func() {
@@ -135,6 +132,9 @@ func (c *conversation) Prompt(ctx context.Context, p agent.Prompt) error {
 			return agent.ErrInterrupted
 		}
 		return err
+	}
+	if isCompact(p.Text) && !c.compacts() {
+		return &agent.Failure{Kind: agent.CompactFailed, Text: c.spec.Label + " cannot shorten its conversation."}
 	}
 	c.applyBeforePrompt(ctx, proc)
 	c.endReplay(ctx, proc)
@@ -232,19 +232,18 @@ func promptText(p agent.Prompt) string {
 	return strings.Join(parts, "\n\n")
 }
 
-// compact says whether a text is the command to shorten the conversation, and
-// what the agent calls it; empty: it has no such command.
-func (c *conversation) compact(text string) (name string, is bool) {
+const compactCommand = "compact"
+
+func isCompact(text string) bool {
 	word, _, _ := strings.Cut(strings.TrimSpace(text), " ")
-	if word != "/compact" {
-		return "", false
-	}
+	return word == "/"+compactCommand
+}
+
+// compacts says whether the agent has a command to shorten its conversation.
+func (c *conversation) compacts() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.spec.compacts || slices.Contains(c.commands, "compact") {
-		return "compact", true
-	}
-	return "", true
+	return slices.Contains(c.commands, compactCommand)
 }
 
 func (c *conversation) setTurn(t *turn) {

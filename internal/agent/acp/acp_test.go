@@ -82,6 +82,11 @@ func TestDeathInATurnIsToldWithItsReason(t *testing.T) {
 	}
 }
 
+func TestAgentThatCannotCompactSaysSo(t *testing.T) {
+	t.Parallel()
+	failsWith(t, open(t, "echo", &recorder{}, agent.Options{}), "/compact please", agent.CompactFailed, "Fake cannot shorten its conversation")
+}
+
 func TestWhyATurnStoppedIsTold(t *testing.T) {
 	t.Parallel()
 	failsWith(t, open(t, "limits", &recorder{}, agent.Options{}), "Go", agent.Stopped, "limit of tokens")

@@ -7,8 +7,6 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-
-	"hapi/internal/agent"
 )
 
 // shown is what a conversation has in the end.
@@ -135,5 +133,3 @@ func (s *shown) add(t *testing.T, data map[string]any) {
 		}
 	}
 }
-
-var _ agent.Agent = Agent{}

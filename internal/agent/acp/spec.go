@@ -15,8 +15,7 @@ type Spec struct {
 	Install string   // what a person does who does not have it
 	Login   string   // what a person does who is not logged in
 
-	text     textMode // how its texts grow, where that is known
-	compacts bool     // it takes /compact without saying so
+	text textMode // how its texts grow, where that is known
 	// ownReads: it reads files itself. Where it reads them through us, it takes
 	// one that is not there for a failure, and cannot make new ones.
 	ownReads bool

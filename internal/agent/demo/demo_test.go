@@ -312,6 +312,20 @@ func TestForeignConversationIsNotResumedAndThatIsSaid(t *testing.T) {
 	}
 }
 
+func TestCompactIsTheAgentsCommand(t *testing.T) {
+	t.Parallel()
+	w := &watcher{}
+	c := open(t, w, agent.Options{})
+	for _, text := range []string{"read", "/compact"} { // by the first its commands are known
+		if err := c.Prompt(t.Context(), agent.Prompt{Text: text}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !strings.Contains(w.said(), "Shortened.") {
+		t.Errorf("the demo said:\n%s", w.said())
+	}
+}
+
 func TestModelIsChanged(t *testing.T) {
 	t.Parallel()
 	w := &watcher{}
