@@ -33,7 +33,7 @@ it starts.`,
 				fmt.Fprintln(cmd.ErrOrStderr(), "hapi mcp: which session? Give --url or set HAPI_HTTP_MCP_URL.")
 				return exitCode(2)
 			}
-			return bridge(cmd.Context(), url, splitNames(names))
+			return bridge(cmd.Context(), url, os.Getenv("HAPI_HTTP_MCP_TOKEN"), splitNames(names), &sdk.StdioTransport{})
 		},
 	}
 	cmd.Flags().StringVar(&url, "url", "", "address of the session's tools")
@@ -45,15 +45,15 @@ func splitNames(list string) []string {
 	return strings.FieldsFunc(list, func(r rune) bool { return r == ',' || r == ' ' })
 }
 
-// bridge serves until its input ends. It connects with the first call.
-func bridge(ctx context.Context, url string, names []string) error {
+// bridge serves an agent until its input ends. It connects with the first call.
+func bridge(ctx context.Context, url, token string, names []string, agent sdk.Transport) error {
 	b := &toolBridge{transport: &sdk.StreamableClientTransport{
-		Endpoint: url, DisableStandaloneSSE: true, HTTPClient: &http.Client{Transport: bearer(os.Getenv("HAPI_HTTP_MCP_TOKEN"))},
+		Endpoint: url, DisableStandaloneSSE: true, HTTPClient: &http.Client{Transport: bearer(token)},
 	}}
 	defer b.close()
 	server := sdk.NewServer(&sdk.Implementation{Name: "HAPI MCP Bridge", Version: "1.0.0"}, nil)
 	mcp.Describe(server, b.call, names...)
-	if err := server.Run(ctx, &sdk.StdioTransport{}); err != nil && !errors.Is(err, context.Canceled) {
+	if err := server.Run(ctx, agent); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("hapi mcp: %w", err)
 	}
 	return nil
