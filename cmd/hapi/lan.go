@@ -45,7 +45,7 @@ func outward() string {
 	if err != nil {
 		return ""
 	}
-	defer c.Close()
+	defer c.Close() //nolint:errcheck // nothing went through it
 	if a, ok := c.LocalAddr().(*net.UDPAddr); ok && a.IP.IsGlobalUnicast() {
 		return a.IP.String()
 	}

@@ -244,7 +244,7 @@ func detach(data *home.Home, roots []string) (*daemon, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start the runner: %w", err)
 	}
-	defer printed.Close()
+	defer printed.Close() //nolint:errcheck // the daemon has its own
 	args := []string{"runner", "start-sync"}
 	for _, root := range roots {
 		args = append(args, "--workspace-root", root)

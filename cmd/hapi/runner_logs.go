@@ -64,7 +64,7 @@ func followFile(ctx context.Context, w io.Writer, path string) error {
 	if err != nil {
 		return fmt.Errorf("open the log: %w", err)
 	}
-	defer f.Close()
+	defer f.Close() //nolint:errcheck // it was read
 	for {
 		if _, err := io.Copy(w, f); err != nil && !errors.Is(err, io.EOF) {
 			return fmt.Errorf("print the log: %w", err)

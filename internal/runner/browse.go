@@ -2,7 +2,7 @@ package runner
 
 import (
 	"context"
-	"crypto/md5" //nolint:gosec // the name Cursor gives its folders
+	"crypto/md5" // as Cursor names its folders
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -129,7 +129,7 @@ func (r *Runner) cursorChatStore(_ context.Context, params json.RawMessage) (any
 		_, err := os.Stat(filepath.Join(append([]string{in.Home, ".cursor"}, parts...)...))
 		return err == nil
 	}
-	sum := md5.Sum([]byte(in.Workspace)) //nolint:gosec // see above
+	sum := md5.Sum([]byte(in.Workspace))
 	chats, _ := filepath.Glob(filepath.Join(in.Home, ".cursor", "chats", "*", in.Session, "store.db"))
 	switch {
 	case there("acp-sessions", in.Session, "store.db"):

@@ -25,7 +25,7 @@ const createdSlack = 3000
 
 // identify looks at a process that lives now.
 func identify(pid int) (identity, error) {
-	p, err := process.NewProcess(int32(pid)) //nolint:gosec // process ids fit
+	p, err := process.NewProcess(int32(pid))
 	if err != nil {
 		return identity{}, err
 	}
@@ -43,7 +43,7 @@ const (
 )
 
 func (i identity) fate() fate {
-	p, err := process.NewProcess(int32(i.PID)) //nolint:gosec // process ids fit
+	p, err := process.NewProcess(int32(i.PID))
 	if errors.Is(err, process.ErrorProcessNotRunning) {
 		return gone
 	}
@@ -52,7 +52,7 @@ func (i identity) fate() fate {
 	}
 	created, err := p.CreateTime()
 	if err != nil {
-		if up, existsErr := process.PidExists(int32(i.PID)); existsErr == nil && !up { //nolint:gosec // process ids fit
+		if up, existsErr := process.PidExists(int32(i.PID)); existsErr == nil && !up {
 			return gone
 		}
 		return unknown
@@ -68,7 +68,7 @@ func (i identity) fate() fate {
 
 // running says whether any process has the id.
 func (i identity) running() bool {
-	up, err := process.PidExists(int32(i.PID)) //nolint:gosec // process ids fit
+	up, err := process.PidExists(int32(i.PID))
 	return err == nil && up
 }
 
@@ -84,7 +84,7 @@ func (i identity) signal(s os.Signal) {
 
 // descendants are all processes that it started, and those started.
 func (i identity) descendants() []identity {
-	p, err := process.NewProcess(int32(i.PID)) //nolint:gosec // process ids fit
+	p, err := process.NewProcess(int32(i.PID))
 	if err != nil {
 		return nil
 	}

@@ -195,7 +195,7 @@ func (r *Runner) directory(in wire.SpawnRequest) (string, error) {
 	if in.ApprovedNewDirectory != nil && !*in.ApprovedNewDirectory {
 		return "", needsApproval{dir}
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil { //nolint:gosec // a project directory of the user's
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return "", directoryFailure(dir, err)
 	}
 	return dir, nil

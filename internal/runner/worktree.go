@@ -40,7 +40,7 @@ func makeWorktree(ctx context.Context, dir, hint string, now time.Time) (*worktr
 		return nil, fmt.Errorf("a worktree needs a commit to begin from, and the repository %s has none yet", base)
 	}
 	folder := filepath.Join(filepath.Dir(base), filepath.Base(base)+"-worktrees")
-	if err := os.MkdirAll(folder, 0o755); err != nil { //nolint:gosec // a directory of the user's beside their repository
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return nil, fmt.Errorf("make the folder for worktrees: %w", err)
 	}
 	name := slug(hint)

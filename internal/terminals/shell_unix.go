@@ -52,7 +52,7 @@ func start(dir string, env []string, cols, rows int) (*shell, error) {
 	}
 	cmd := exec.Command(path) //nolint:noctx // hangUp ends it
 	cmd.Dir, cmd.Env = dir, append(env, "PWD="+dir, "SHELL="+path)
-	s := &shell{cmd: cmd, done: make(chan struct{}), read: make(chan struct{}), cols: uint16(cols), rows: uint16(rows)} //nolint:gosec // they were checked
+	s := &shell{cmd: cmd, done: make(chan struct{}), read: make(chan struct{}), cols: uint16(cols), rows: uint16(rows)}
 	s.File, err = pty.StartWithSize(cmd, &pty.Winsize{Cols: s.cols, Rows: s.rows})
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", path, err)
@@ -79,7 +79,7 @@ func shellPath() (string, error) {
 func (s *shell) resize(cols, rows int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cols, s.rows = uint16(cols), uint16(rows)                       //nolint:gosec // they were checked
+	s.cols, s.rows = uint16(cols), uint16(rows)
 	_ = pty.Setsize(s.File, &pty.Winsize{Cols: s.cols, Rows: s.rows}) // it may have ended
 }
 
@@ -105,7 +105,7 @@ func (s *shell) foreground() (group int) {
 		return 0
 	}
 	_ = raw.Control(func(fd uintptr) { // then there is none
-		if g, err := unix.IoctlGetInt(int(fd), unix.TIOCGPGRP); err == nil { //nolint:gosec // descriptors fit
+		if g, err := unix.IoctlGetInt(int(fd), unix.TIOCGPGRP); err == nil {
 			group = g
 		}
 	})

@@ -62,7 +62,7 @@ func (w *Workspace) Methods() map[string]Method {
 func method[P, R any](do func(context.Context, P) (R, error)) Method {
 	return func(ctx context.Context, raw json.RawMessage) (any, error) {
 		var params P
-		if err := json.Unmarshal(raw, &params); err != nil {
+		if json.Unmarshal(raw, &params) != nil {
 			return wire.Failed{Error: "Invalid parameters"}, nil
 		}
 		result, err := do(ctx, params)
