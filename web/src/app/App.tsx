@@ -3,6 +3,7 @@ import { RouterProvider } from '@tanstack/react-router'
 import { useCallback, useEffect, useMemo, useState } from 'react'
 import { Hub, HubError, stored } from '@/api/client'
 import { useT } from '@/i18n'
+import { disablePush } from '@/features/change-settings/push'
 import { SignIn } from '@/features/sign-in/SignIn'
 import { isNewHub, readLink, scrubbed } from '@/features/sign-in/link'
 import { forgetEverything } from '@/live/database'
@@ -85,7 +86,16 @@ function SignedIn({ hub, onSignOut, onRefused }: { hub: Hub; onSignOut(why: stri
   }, [hub, queries]) // oxlint-disable-line react-hooks/exhaustive-deps -- a new callback is no new session
 
   const router = useMemo(() => makeRouter(), [])
-  const account = useMemo(() => ({ signOut: () => onSignOut(null) }), [onSignOut])
+  const account = useMemo(
+    () => ({
+      async signOut() {
+        // An unreachable hub keeps the address; the browser has dropped it by then.
+        await disablePush(hub).catch(() => {})
+        await onSignOut(null)
+      },
+    }),
+    [hub, onSignOut],
+  )
   if (!live) return null
   return (
     <QueryClientProvider client={queries}>

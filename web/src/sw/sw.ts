@@ -105,6 +105,8 @@ async function receiveShare(request: Request): Promise<Response> {
 function keep(shared: { id: string; title: string; text: string; url: string; files: File[]; at: number }): Promise<void> {
   return new Promise((done, fail) => {
     const opening = indexedDB.open('hapi')
+    // Nobody signed in yet: making the database is the app's business.
+    opening.addEventListener('upgradeneeded', () => opening.transaction?.abort())
     opening.addEventListener('error', () => fail(opening.error ?? new Error('no database')))
     opening.addEventListener('success', () => {
       const db = opening.result
