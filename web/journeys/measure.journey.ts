@@ -60,7 +60,7 @@ test('first load', async () => {
 })
 
 test('ten thousand messages', async () => {
-  const agent = await hub.agent({ path: '/Users/ada/src/long', name: 'long' })
+  const agent = await hub.agent({ path: '/Users/ada/src/long', name: 'Ten thousand' })
   const now = Date.now()
   for (let i = 0; i < 10_000; i++) {
     agent.say(`Message ${i}. ${'Lorem ipsum dolor sit amet. '.repeat(i % 7)}`, now - (10_000 - i) * 1000)
@@ -70,7 +70,7 @@ test('ten thousand messages', async () => {
   let elements = 0
   for (let i = 0; i < 5; i++) {
     const { page, context } = await visit(browser, hub, '/sessions', { size: phone })
-    const row = page.getByRole('button', { name: /long/ }).first()
+    const row = page.getByRole('button', { name: /Ten thousand/ }).first()
     await row.waitFor()
     const [, took] = await Promise.all([row.click(), shows(page, 'Message 9999.')])
     times.push(took)

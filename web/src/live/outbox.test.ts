@@ -77,6 +77,20 @@ test('a message to an agent that has ended brings it back, once', async () => {
   expect(new Set(sent).size).toBe(1)
 })
 
+test('what an absent agent missed goes out when it is there again', async () => {
+  let active = false
+  const sent = network(() => (active ? Response.json({ ok: true }) : Response.json({ error: 'Session is inactive', code: 'session_inactive' }, { status: 409 })))
+  const outbox = newOutbox()
+  const entry = await outbox.add('s1', message)
+  await settled(outbox, 'failed')
+  active = true
+  outbox.onEvent({ type: 'session-updated', sessionId: 'other', data: { active: true } })
+  expect(outbox.entries[0]?.state).toBe('failed')
+  outbox.onEvent({ type: 'session-updated', sessionId: 's1', data: { active: true } })
+  await settled(outbox, 'sent')
+  expect(new Set(sent)).toEqual(new Set([entry.localId]))
+})
+
 test.each([
   [new HubError('', 0), true],
   [new HubError('', 503), true],

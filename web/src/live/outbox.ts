@@ -81,6 +81,12 @@ export class Outbox {
     if (event.type === 'message-received' && event.message.localId) void this.remove(event.message.localId)
     else if (event.type === 'messages-consumed') for (const id of event.localIds) void this.remove(id)
     else if (event.type === 'message-cancelled') void this.remove(event.localId ?? event.messageId)
+    else if ((event.type === 'session-updated' || event.type === 'session-added') && event.data?.active === true) this.#onActive(event.sessionId)
+  }
+
+  /** The agent is there again, be it by itself as after a restart of the hub: what it missed goes out. */
+  #onActive(sessionId: string) {
+    for (const e of this.#entries) if (e.sessionId === sessionId && e.state === 'failed' && e.inactive) void this.retry(e.localId)
   }
 
   /** Asks the hub what became of everything it took but never announced to us. */
