@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"strings"
 	"sync"
 
 	"github.com/tidwall/gjson"
@@ -82,7 +83,8 @@ func (f *feed) take(line []byte) error {
 		return nil
 	}
 	method, id := gjson.GetBytes(line, "method"), gjson.GetBytes(line, "id")
-	notification := method.Exists() && !id.Exists()
+	// The connection deals with its own notifications at once.
+	notification := method.Exists() && !id.Exists() && !strings.HasPrefix(method.Str, "$/")
 	if len(line) > longestLine {
 		if !notification {
 			return f.garbage(line)
@@ -91,11 +93,25 @@ func (f *feed) take(line []byte) error {
 		return nil
 	}
 	f.begun = true
-	if notification {
+	waits := 0
+	switch {
+	case notification:
+		waits = 1
+	case method.Exists() && id.Exists():
+		// The connection serves requests beside notifications. What the agent said
+		// before it asks comes first: all of the room is free then.
+		waits = pace
+	}
+	for range waits {
 		select {
 		case f.room <- struct{}{}:
 		case <-f.ended:
 			return io.EOF
+		}
+	}
+	if !notification {
+		for range waits {
+			f.handled()
 		}
 	}
 	f.rest = append(line, '\n')
