@@ -54,6 +54,7 @@ var floors = map[string]int{
 	"internal/hub/push":        2,
 	"internal/hub/terminals":   2,
 	"internal/hub/tokens":      2,
+	"internal/hub/apidocs":     1,
 
 	"internal/media":          1,
 	"internal/peers":          2,

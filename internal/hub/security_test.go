@@ -106,6 +106,26 @@ func TestBodiesAreBoundedByWhatTheRouteNeeds(t *testing.T) {
 	}
 }
 
+func TestHubShowsItsContract(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	h.http = http.DefaultClient // who checks the contract reads no pages
+	res, page := h.from("", "", http.MethodGet, "/api/docs", "")
+	if res.StatusCode != http.StatusOK || !strings.HasPrefix(res.Header.Get("Content-Type"), "text/html") || !strings.Contains(page, "/api/sessions/{id}/messages") {
+		t.Errorf("got %d %s", res.StatusCode, res.Header)
+	}
+	if policy := res.Header.Get("Content-Security-Policy"); !strings.Contains(policy, "default-src 'none'") || strings.Contains(policy, "script") || strings.Contains(policy, "unsafe") {
+		t.Errorf("policy %q", policy)
+	}
+	res, spec := h.from("", "", http.MethodGet, "/api/openapi.json", "")
+	if res.StatusCode != http.StatusOK || !json.Valid([]byte(spec)) || !strings.Contains(spec, `"openapi":"3.`) {
+		t.Errorf("got %d %.100s", res.StatusCode, spec)
+	}
+	if res, _ := h.from("", "", http.MethodPost, "/api/docs", ""); res.StatusCode != http.StatusNotFound {
+		t.Errorf("POST: got %d", res.StatusCode)
+	}
+}
+
 // lockedBuffer is a log that a test reads while it is written.
 type lockedBuffer struct {
 	mu  sync.Mutex

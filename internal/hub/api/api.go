@@ -136,6 +136,10 @@ func (a *API) routes() http.Handler {
 	a.handle(open, "/api/auth", noRoute)
 	a.handle(open, "POST /api/bind", a.bind)
 	a.handle(open, "/api/bind", noRoute)
+	a.handle(open, "GET /api/openapi.json", a.openAPI)
+	a.handle(open, "/api/openapi.json", noRoute)
+	a.handle(open, "GET /api/docs", a.docsPage)
+	a.handle(open, "/api/docs", noRoute)
 	for path := range voiceSockets {
 		a.handle(open, "GET "+path, a.noVoiceSocket)
 		a.handle(open, path, noRoute)
@@ -190,7 +194,7 @@ func (a *API) routes() http.Handler {
 	authenticated := a.authenticated(known)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		switch r.URL.Path {
-		case "/health", "/api/auth", "/api/bind", "/api/voice/gemini-ws", "/api/voice/qwen-ws":
+		case "/health", "/api/auth", "/api/bind", "/api/openapi.json", "/api/docs", "/api/voice/gemini-ws", "/api/voice/qwen-ws":
 			open.ServeHTTP(w, r)
 		default:
 			authenticated.ServeHTTP(w, r)
