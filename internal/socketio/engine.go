@@ -160,7 +160,7 @@ func (e *engine) receive(b []byte) error {
 	case enginePing, enginePong:
 		return e.beat(b)
 	case engineClose:
-		e.close("transport close", abrupt)
+		e.close("transport close", polite)
 		return nil
 	case engineNoop:
 		return nil

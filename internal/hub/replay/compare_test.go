@@ -100,12 +100,39 @@ func (c *comparison) text(field, want, got string) {
 	case c.ids.say(want) == got:
 	case want == "<token>" && got != "":
 	case c.given(field, want, got) && c.ids.learn(want, got, c.try):
+	case sized.MatchString(want):
+		if size := sized.FindStringSubmatch(want)[1]; strconv.Itoa(len(got)) != size {
+			c.differ(field, want, strconv.Itoa(len(got))+" bytes")
+		}
+	case packets.MatchString(want) && packets.MatchString(got) && strings.Contains(want, "{"):
+		c.packets(field, want, got)
 	case isJSON(want) && isJSON(got):
 		c.value(field, decode([]byte(want)), decode([]byte(got)))
 	default:
 		c.differ(field, show(want), show(got))
 	}
 }
+
+// packets compares what a poll brought: packets with JSON, and a separator
+// between them.
+func (c *comparison) packets(field, want, got string) {
+	w, g := strings.Split(want, "\x1e"), strings.Split(got, "\x1e")
+	if len(w) != len(g) {
+		c.differ(field, show(want), show(got))
+		return
+	}
+	for i := range w {
+		wantHead, gotHead := packets.FindString(w[i]), packets.FindString(g[i])
+		if wantHead != gotHead {
+			c.differ(field, show(w[i]), show(g[i]))
+			continue
+		}
+		c.value(field+".packet", decode([]byte(w[i][len(wantHead):])), decode([]byte(g[i][len(gotHead):])))
+	}
+}
+
+// sized is a body of which the recording has only the size.
+var sized = regexp.MustCompile(`^<(\d+) bytes .*>$`)
 
 var cuts = regexp.MustCompile(`^…\[cut \d+ entries\]$`)
 

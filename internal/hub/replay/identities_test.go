@@ -2,6 +2,7 @@ package replay_test
 
 import (
 	"encoding/json"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -55,10 +56,13 @@ func (i *identities) learn(want, got string, try bool) bool {
 		return true
 	}
 	i.ours[want], i.theirs[got] = got, want
-	pairs := make([]string, 0, 2*len(i.ours))
+	pairs := make([]string, 0, 4*len(i.ours))
 	for want, got := range i.ours {
 		if want != got {
 			pairs = append(pairs, want, got)
+			if escaped := url.QueryEscape(want); escaped != want {
+				pairs = append(pairs, escaped, url.QueryEscape(got))
+			}
 		}
 	}
 	i.replace = strings.NewReplacer(pairs...)

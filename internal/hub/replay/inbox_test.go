@@ -35,7 +35,7 @@ func (b *inbox) put(a *arrival) {
 }
 
 // told are the states of a session that the stream told around a moment.
-func (b *inbox) told(session string, at time.Time) []map[string]any {
+func (b *inbox) told(session string, at time.Time) []knowledge {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.knew.around(session, at)
@@ -64,4 +64,11 @@ func (b *inbox) left() []*arrival {
 		}
 	}
 	return list
+}
+
+// at is the arrival at a place.
+func (b *inbox) at(place int) *arrival {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.list[place]
 }

@@ -88,7 +88,10 @@ func (c *peer) ask(conn *line, label, method string, request []byte) {
 		said["error"] = err.Error()
 	}
 	if len(raw) > 0 {
-		said["body"] = decode(raw)
+		said["body"] = string(raw)
+		if strings.Contains(answer.Header.Get("Content-Type"), "json") {
+			said["body"] = decode(raw)
+		}
 	}
 	c.answers.put(&arrival{label: label, body: said})
 }

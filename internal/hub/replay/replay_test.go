@@ -7,7 +7,6 @@
 package replay_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -41,6 +40,7 @@ var traces = []struct {
 	{"10-opencode-acp-text-and-permission", time.Second, nil},
 	{"12-files-git-upload", time.Second, nil},
 	{"14-claude-hub-side-of-14x", time.Second, nil},
+	{"13-http-edges", time.Second, nil},
 }
 
 func TestRecordedPeersFindTheirHub(t *testing.T) {
@@ -55,6 +55,9 @@ func TestRecordedPeersFindTheirHub(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := newPlayer(t, trace.name, list)
 				p.answers = trace.answers
+				if trace.name == "13-http-edges" {
+					p.tokens, p.skips = edgeTokens(p.at(&list[0])), edgeSkips
+				}
 				replay(t, p, dir, trace.lead, list, &used)
 			})
 		})
@@ -88,9 +91,9 @@ func owner(list []record) int64 {
 func start(t *testing.T, listener *loopback, dir string, owner int64) func() {
 	t.Helper()
 	running, err := hub.Open(t.Context(), &home.Hub{
-		Token: home.Value{Text: accessToken}, Dir: dir, DBPath: filepath.Join(dir, "hapi.db"), JWTSecret: bytes.Repeat([]byte("k"), 32),
+		Token: home.Value{Text: accessToken}, Dir: dir, DBPath: filepath.Join(dir, "hapi.db"), JWTSecret: jwtSecret,
 		OwnerID: owner, CORSOrigins: []string{"https://allowed.example", "http://second.example:8080"}, VAPID: home.VAPIDKeys{Public: "public-key"},
-	}, hub.Options{Logger: slog.New(slog.DiscardHandler)})
+	}, hub.Options{Logger: slog.New(slog.DiscardHandler), WebApp: webApp()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -103,12 +103,12 @@ func (t told) news(line int, body any) map[string]any {
 }
 
 // around are the states of a session within the tolerance of a moment.
-func (t told) around(id string, at time.Time) []map[string]any {
-	var list []map[string]any
+func (t told) around(id string, at time.Time) []knowledge {
+	var list []knowledge
 	for i, k := range t[id] {
 		last := i+1 == len(t[id]) || t[id][i+1].at.After(at.Add(-tolerance))
 		if last && k.at.Before(at.Add(tolerance)) {
-			list = append(list, k.state)
+			list = append(list, k)
 		}
 	}
 	return slices.Clip(list)
