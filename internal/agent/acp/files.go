@@ -76,7 +76,7 @@ func (f *files) read(params json.RawMessage) (any, *sdk.RequestError) {
 	if err != nil {
 		return nil, fileError(err)
 	}
-	defer file.Close()
+	defer func() { _ = file.Close() }() // it was only read
 	text, err := readLines(file, in.Line, in.Limit)
 	if err != nil {
 		return nil, fileError(err)

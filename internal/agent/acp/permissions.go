@@ -73,10 +73,11 @@ func (c *conversation) permission(ctx context.Context, p *process, params json.R
 		return c.decided(r, in.Options, agent.Decision{ID: r.ID, Approved: true, Decision: wire.DecisionApprovedForSession})
 	case refuse:
 		return c.decided(r, in.Options, agent.Decision{ID: r.ID, Decision: wire.DecisionDenied, Reason: planRefusal})
+	case ask:
 	}
 	d, err := c.askPerson(ctx, p, r)
 	if err != nil {
-		return cancelled(), nil
+		return cancelled(), nil //nolint:nilerr // that nobody decided is an answer too
 	}
 	if d.Decision == wire.DecisionAbort {
 		c.abort(p)
@@ -189,7 +190,7 @@ func (c *conversation) question(ctx context.Context, p *process, r agent.Permiss
 	d, err := c.askPerson(ctx, p, r)
 	switch {
 	case err != nil:
-		return cancelled(), nil
+		return cancelled(), nil //nolint:nilerr // likewise
 	case d.Decision == wire.DecisionAbort:
 		c.abort(p)
 		return cancelled(), nil

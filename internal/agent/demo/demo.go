@@ -156,7 +156,7 @@ func (a *player) Prompt(ctx context.Context, in sdk.PromptRequest) (sdk.PromptRe
 	err := act.perform(ctx, text.String())
 	switch {
 	case ctx.Err() != nil:
-		return sdk.PromptResponse{StopReason: sdk.StopReasonCancelled}, nil
+		return sdk.PromptResponse{StopReason: sdk.StopReasonCancelled}, nil //nolint:nilerr // the protocol's way to say it
 	case err != nil:
 		return sdk.PromptResponse{}, err
 	}
