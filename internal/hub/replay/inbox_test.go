@@ -41,16 +41,19 @@ func (b *inbox) told(session string, at time.Time) []knowledge {
 	return b.knew.around(session, at)
 }
 
-// take takes the first arrival for which it holds that was not taken before.
-func (b *inbox) take(holds func(*arrival) bool) *arrival {
+// take takes the first arrival that was not taken before and for which the first
+// wish holds; if there is none, the second; and so on.
+func (b *inbox) take(wishes ...func(*arrival) bool) *arrival {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	i := slices.IndexFunc(b.list, func(a *arrival) bool { return !a.taken && holds(a) })
-	if i < 0 {
-		return nil
+	for _, holds := range wishes {
+		i := slices.IndexFunc(b.list, func(a *arrival) bool { return !a.taken && holds(a) })
+		if i >= 0 {
+			b.list[i].taken = true
+			return b.list[i]
+		}
 	}
-	b.list[i].taken = true
-	return b.list[i]
+	return nil
 }
 
 // left is what nobody expected.
