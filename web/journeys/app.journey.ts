@@ -249,7 +249,7 @@ describe('without a connection', () => {
     await offline.getByText('delivered').waitFor(patient)
     expect(await offline.getByText('said into the dark').count()).toBe(1)
     expect(agent.prompts.filter((p) => p.text === 'said into the dark')).toHaveLength(1)
-  })
+  }, 180_000)
 })
 
 test('the demo agent is talked to as any other', async () => {
