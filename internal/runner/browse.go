@@ -20,11 +20,11 @@ import (
 func (r *Runner) listDirectory(_ context.Context, params json.RawMessage) (any, error) {
 	var in wire.MachineDirectoryParams
 	if json.Unmarshal(params, &in) != nil {
-		return wire.Failed{Error: "Invalid parameters"}, nil
+		return wire.Failed{Error: "Invalid parameters"}, nil //nolint:nilerr // the failure is the answer
 	}
 	out, err := r.browse(in)
 	if err != nil {
-		return wire.Failed{Error: err.Error()}, nil
+		return wire.Failed{Error: err.Error()}, nil //nolint:nilerr // the failure is the answer
 	}
 	return out, nil
 }
