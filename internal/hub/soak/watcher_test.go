@@ -134,8 +134,10 @@ func (w *watcher) event(ctx context.Context, e []byte) error {
 		w.take(session, line)
 		return nil
 	}
-	if bytes.HasPrefix(e, []byte(`{"type":"connection-changed"`)) && w.cursor != "" && !bytes.Contains(e, []byte(`"resume":"ok"`)) {
-		w.gaps++
+	if bytes.HasPrefix(e, []byte(`{"type":"connection-changed"`)) && !bytes.Contains(e, []byte(`"resume":"ok"`)) {
+		if w.cursor != "" {
+			w.gaps++
+		}
 		return w.load(ctx)
 	}
 	return nil
@@ -158,6 +160,7 @@ func (w *watcher) take(session, line int) {
 	case line == w.last[session]+1:
 		w.last[session] = line
 	case line <= w.loaded[session]: // read with a page before the stream said it
+	case w.failed: // said before
 	default:
 		w.failed = true
 		w.s.t.Errorf("watcher %d: line %d of session %d after line %d (%d stalls, %d leaves, %d gaps)", w.n, line, session, w.last[session], w.stalls, w.leaves, w.gaps)
@@ -165,8 +168,8 @@ func (w *watcher) take(session, line int) {
 	}
 }
 
-// load does what a client does that was away for too long: it reads the pages
-// of what it does not have.
+// load does what a client does that is new or was away for too long: it reads
+// the pages of what it does not have.
 func (w *watcher) load(ctx context.Context) error {
 	for n, id := range w.s.ids {
 		w.mu.Lock()
