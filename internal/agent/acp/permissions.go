@@ -20,7 +20,9 @@ var (
 	errEnded    = errors.New("Session ended")   //nolint:staticcheck // shown as it is
 )
 
-const planRefusal = "Plan mode: nothing is carried out before you leave it."
+const planRefusal = "Plan mode: nothing is carried out before you leave it"
+
+var errPlan = errors.New(planRefusal) //nolint:staticcheck // shown as it is
 
 // permissionRequest is what an agent asks (agents-acp contract §3.8).
 type permissionRequest struct {

@@ -150,12 +150,12 @@ func (c *conversation) serve(ctx context.Context, p *process, method string, par
 		return p.files.read(params)
 	case sdk.ClientMethodFsWriteTextFile:
 		if c.mode() == wire.ModePlan {
-			return nil, refusal(errors.New(planRefusal))
+			return nil, refusal(errPlan)
 		}
 		return p.files.write(params)
 	case sdk.ClientMethodTerminalCreate:
 		if c.mode() == wire.ModePlan {
-			return nil, refusal(errors.New(planRefusal))
+			return nil, refusal(errPlan)
 		}
 		return p.shells.create(params)
 	case sdk.ClientMethodTerminalOutput:
