@@ -28,6 +28,7 @@ web-test: web/node_modules ## the web app: its types against the contract, lint,
 test: ## all tests, with the race detector
 	go vet ./...
 	go test -race -timeout 10m ./...
+	go test -timeout 10m -run 'Large|Thousand|Megabytes' ./internal/hub
 
 soak: ## ten minutes of 200 sessions, 300 watchers and everything that happens to them
 	go test -count=1 -timeout 20m -v -run Soak ./internal/hub/soak -soak 10m -sessions 200 -watchers 300

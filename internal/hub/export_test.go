@@ -153,31 +153,3 @@ func TestExportOfAnEmptySession(t *testing.T) {
 		t.Errorf("got %d %s", status, raw)
 	}
 }
-
-func TestLargeExportsAreAskedForTwiceOrRefused(t *testing.T) {
-	t.Parallel()
-	h := newHub(t)
-	id := h.emptySession()
-	h.fill(id, 20_001, func(i int) string { return fmt.Sprintf(`{"role":"user","content":{"type":"text","text":"%d"}}`, i) })
-	path := "/api/sessions/" + string(id) + "/export"
-	var warning wire.ExportWarning
-	h.want(http.StatusOK, http.MethodGet, path, nil, &warning)
-	if warning.Type != "warning" || warning.Count != 20_001 || warning.Limit != 20_000 || warning.EstimatedBytes < 20_000*50 {
-		t.Errorf("got %+v", warning)
-	}
-	h.http = http.DefaultClient // 20 000 rows against the contract take their time
-	var out exported
-	h.want(http.StatusOK, http.MethodGet, path+"?force=true", nil, &out)
-	if len(out.Messages) != 20_001 || *out.Messages[20_000].Seq != 20_001 || !strings.Contains(string(out.Messages[20_000].Content), `"20000"`) {
-		t.Errorf("got %d messages", len(out.Messages))
-	}
-
-	h.fill(id, 101, func(int) string {
-		return `{"role":"user","content":{"type":"text","text":"` + strings.Repeat("x", 1<<20) + `"}}`
-	})
-	var refusal wire.ExportTooLarge
-	h.want(http.StatusRequestEntityTooLarge, http.MethodGet, path+"?force=true", nil, &refusal)
-	if refusal.Code != "session_export_too_large" || refusal.Type != "too-large" || refusal.MaxBytes != 100<<20 || refusal.EstimatedBytes <= 100<<20 || refusal.Count < 101 {
-		t.Errorf("got %+v", refusal)
-	}
-}

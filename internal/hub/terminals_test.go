@@ -20,12 +20,13 @@ import (
 type shells struct {
 	*socketio.Client
 	session wire.SessionID
-	asked   chan string // events of the hub: name, space, payload
+	asked   chan string   // events of the hub: name, space, payload
+	there   chan struct{} // closed when there is a client to speak with
 }
 
 func (h *testHub) newShells(session wire.SessionID) *shells {
 	h.t.Helper()
-	s := &shells{session: session, asked: make(chan string, 1000)}
+	s := &shells{session: session, asked: make(chan string, 1000), there: make(chan struct{})}
 	note := func(event string) socketio.Handler {
 		return func(args []json.RawMessage, _ socketio.Ack) { s.asked <- event + " " + string(args[0]) }
 	}
@@ -54,10 +55,14 @@ func (h *testHub) newShells(session wire.SessionID) *shells {
 		wire.EventAgentResize:    note("agent-resize"),
 	}
 	s.Client = h.connect("/cli", map[string]any{"token": baseToken, "sessionId": session}, handlers)
+	close(s.there)
 	return s
 }
 
-func (s *shells) say(event string, payload any) { _ = s.Emit(event, payload) }
+func (s *shells) say(event string, payload any) {
+	<-s.there
+	_ = s.Emit(event, payload)
+}
 
 // screen is a browser at the namespace /terminal.
 type screen struct {
