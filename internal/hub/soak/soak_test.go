@@ -26,11 +26,13 @@ import (
 )
 
 // The defaults are what two cores hold under the race detector, beside other
-// tests. `make soak` runs the full form.
+// tests. `make soak` runs the full form, in which a tenth watches everything:
+// what all of them together read has to fit into the same two cores.
 var (
 	lasts    = flag.Duration("soak", time.Minute, "how long the load lasts")
 	sessions = flag.Int("sessions", 20, "sessions that speak")
-	watchers = flag.Int("watchers", 30, "watchers of all of them")
+	watchers = flag.Int("watchers", 30, "how many watch")
+	wide     = flag.Int("wide", 30, "how many of them watch everything; the others watch one session each")
 	pace     = flag.Duration("pace", 200*time.Millisecond, "time between two messages of a session")
 )
 

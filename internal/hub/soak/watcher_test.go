@@ -16,10 +16,11 @@ import (
 	"time"
 )
 
-// watcher follows everything and checks it.
+// watcher follows everything, or one session, and checks it.
 type watcher struct {
 	s    *soak
 	n    int
+	only int // the session; -1: all
 	rand *rand.Rand
 	http *http.Client
 
@@ -35,8 +36,12 @@ type watcher struct {
 }
 
 func newWatcher(s *soak, n int) *watcher {
+	only := -1
+	if n >= *wide {
+		only = n % *sessions
+	}
 	return &watcher{
-		s: s, n: n, rand: rand.New(rand.NewPCG(uint64(n), 1)), last: make([]int, *sessions), loaded: make([]int, *sessions),
+		s: s, n: n, only: only, rand: rand.New(rand.NewPCG(uint64(n), 1)), last: make([]int, *sessions), loaded: make([]int, *sessions),
 		http: &http.Client{Transport: &http.Transport{DisableCompression: true}},
 	}
 }
@@ -86,7 +91,11 @@ var (
 // follow reads one stream.
 func (w *watcher) follow(ctx context.Context) error {
 	gzipped := w.n%10 == 0
-	res, err := w.get(ctx, "/api/events?all=true", gzipped)
+	query := "all=true"
+	if w.only >= 0 {
+		query = "sessionId=" + string(w.s.ids[w.only])
+	}
+	res, err := w.get(ctx, "/api/events?"+query, gzipped)
 	if err != nil {
 		return err
 	}
@@ -172,6 +181,9 @@ func (w *watcher) take(session, line int) {
 // the pages of what it does not have.
 func (w *watcher) load(ctx context.Context) error {
 	for n, id := range w.s.ids {
+		if w.only >= 0 && n != w.only {
+			continue
+		}
 		w.mu.Lock()
 		have := w.last[n]
 		w.mu.Unlock()
@@ -253,7 +265,7 @@ func (w *watcher) behind() (session, have int) {
 		return -1, 0
 	}
 	for n, said := range w.s.said {
-		if w.last[n] < said {
+		if w.last[n] < said && (w.only < 0 || n == w.only) {
 			return n, w.last[n]
 		}
 	}
