@@ -211,11 +211,11 @@ function Chat({ session }: { session: Session }) {
               </MenuItem>
             </SessionMenu>
           </PageBar>
-          {!rows.loaded && loading === 'latest' ? (
+          {!rows.loaded && items.length === 0 && loading === 'latest' ? (
             <div className="min-h-0 flex-1">
               <Skeleton rows={5} label={t('common.loading')} />
             </div>
-          ) : !rows.loaded && error ? (
+          ) : !rows.loaded && items.length === 0 && error ? (
             <div className="min-h-0 flex-1">
               <Failure title={t('chat.failed')} error={error} retry={() => void windows.sync(session.id)} retryLabel={t('common.retry')} />
             </div>
