@@ -38,10 +38,10 @@ func (f Foreground) Run(ctx context.Context) error {
 	_ = syscall.Kill(-pid, syscall.SIGCONT) // a stopped program hears nothing
 	_ = syscall.Kill(-pid, syscall.SIGTERM)
 	select {
-	case <-ended:
+	case <-ended: //nolint:errcheck // it ends because we end it
 	case <-time.After(leaveWithin):
 		_ = syscall.Kill(-pid, syscall.SIGKILL)
-		<-ended
+		<-ended //nolint:errcheck // likewise
 	}
 	for _, p := range family {
 		p.kill()

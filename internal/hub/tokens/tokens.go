@@ -101,10 +101,10 @@ func (s *Service) Close() {
 func (s *Service) add(w wire.AccessToken, sum [sha256.Size]byte) {
 	t := &token{AccessToken: w, sum: sum, key: auth.Key{ID: w.ID, NS: w.Namespace, ReadOnly: w.ReadOnly}}
 	if w.ExpiresAt == nil {
-		t.key.Alive, t.end = context.WithCancel(context.Background())
+		t.key.Alive, t.end = context.WithCancel(context.Background()) //nolint:fatcontext // the token's life, not a request's
 	} else {
 		t.key.Expires = time.UnixMilli(int64(*w.ExpiresAt))
-		t.key.Alive, t.end = context.WithDeadline(context.Background(), t.key.Expires)
+		t.key.Alive, t.end = context.WithDeadline(context.Background(), t.key.Expires) //nolint:fatcontext // likewise
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
