@@ -232,7 +232,7 @@ func (g *gathering) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	g.out = &gatherer{Conn: conn, in: burstReader{from: conn, buf: slices.Clone(early)}}
+	g.out = &gatherer{Conn: conn, in: burstReader{from: conn, turn: make(chan struct{}, 1), buf: slices.Clone(early)}}
 	g.in = bufio.NewReaderSize(g.out, frameBuffer)
 	return g.out, bufio.NewReadWriter(g.in, bufio.NewWriterSize(g.out, frameBuffer)), nil
 }
@@ -244,18 +244,18 @@ const frameBuffer = 256
 // nothing comes.
 type burstReader struct {
 	from  io.Reader
-	mu    sync.Mutex // closing politely reads too
-	buf   []byte     // read, and not yet taken
-	whole []byte     // buf's array, if it is of the pool
-	more  bool       // the last read filled its buffer: more is likely there
+	turn  chan struct{} // of one: closing politely reads too
+	buf   []byte        // read, and not yet taken
+	whole []byte        // buf's array, if it is of the pool
+	more  bool          // the last read filled its buffer: more is likely there
 	first [16]byte
 }
 
 // wait waits until there is something to read. An idle connection waits here,
 // with a stack of a few frames that the collector can shrink.
 func (r *burstReader) wait() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.turn <- struct{}{}
+	defer func() { <-r.turn }()
 	if len(r.buf) > 0 || r.more {
 		return nil
 	}
@@ -272,8 +272,8 @@ const burstBuffer = 16 << 10
 var bursts = sync.Pool{New: func() any { return new([burstBuffer]byte) }}
 
 func (r *burstReader) Read(b []byte) (int, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	r.turn <- struct{}{}
+	defer func() { <-r.turn }()
 	if len(r.buf) == 0 && r.more && len(b) < burstBuffer {
 		array := bursts.Get().(*[burstBuffer]byte)
 		n, err := r.from.Read(array[:])
