@@ -25,6 +25,9 @@ type socketCarrier struct {
 	in      *bufio.Reader // what conn reads from; nil on the client's side
 	limit   int64
 	writing bool // guarded by the engine's lock
+
+	mu     sync.Mutex
+	ending bool // closing reads what is in
 }
 
 func (c *socketCarrier) wake(e *engine) {
@@ -72,6 +75,9 @@ func (c *socketCarrier) write(batch [][]byte) error {
 }
 
 func (c *socketCarrier) end(how farewell) {
+	c.mu.Lock()
+	c.ending = true
+	c.mu.Unlock()
 	if how == polite {
 		_ = c.conn.Close(websocket.StatusNormalClosure, "") // waits for the peer's, a few seconds at most
 	}
@@ -88,7 +94,7 @@ const keptBuffer = 64 << 10
 // read waits for the next packet. Only then does it take a buffer: an idle
 // connection holds none.
 func (c *socketCarrier) read(ctx context.Context) ([]byte, error) {
-	if c.in != nil && c.in.Buffered() == 0 {
+	if c.drained() {
 		if err := c.out.in.wait(); err != nil {
 			return nil, err
 		}
@@ -110,6 +116,14 @@ func (c *socketCarrier) read(ctx context.Context) ([]byte, error) {
 		return nil, err
 	}
 	return append(make([]byte, 0, len(buf.b)), buf.b...), nil
+}
+
+// drained says whether all that was read from the connection has been taken, so
+// that there is nothing to do but wait.
+func (c *socketCarrier) drained() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.in != nil && !c.ending && c.in.Buffered() == 0
 }
 
 func readAll(r io.Reader, b []byte) ([]byte, error) {
