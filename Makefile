@@ -59,8 +59,9 @@ fmt:
 
 # Each fuzz target for FUZZTIME.
 FUZZTIME ?= 10s
+FUZZ     ?= ./internal/... ./cmd/...
 fuzz:
-	@set -e; for pkg in $$(go list ./internal/... ./cmd/...); do \
+	@set -e; for pkg in $$(go list $(FUZZ)); do \
 		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
 			echo "$$pkg $$target"; \
 			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \

@@ -3,6 +3,8 @@ package codex
 import (
 	"encoding/json"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // item is a part of a turn, as far as it is looked at. Fields it does not have
@@ -117,8 +119,17 @@ func (i *item) call(at *scope, raw json.RawMessage) (name string, input any) {
 	case "imageView":
 		return "ViewImage", data{"path": i.Path}
 	default:
-		return "Codex" + strings.ToUpper(i.Type[:1]) + i.Type[1:], raw
+		return "Codex" + capitalised(i.Type), raw
 	}
+}
+
+// capitalised is the name of an unknown type; a type that is not said has one, too.
+func capitalised(kind string) string {
+	first, size := utf8.DecodeRuneInString(kind)
+	if size == 0 {
+		return "Item"
+	}
+	return string(unicode.ToUpper(first)) + kind[size:]
 }
 
 // outcome is how the item ended.
