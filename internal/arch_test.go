@@ -52,6 +52,8 @@ var floors = map[string]int{
 
 	"internal/hub/scratchlist": 2,
 	"internal/hub/push":        2,
+	"internal/hub/webpush":     1,
+	"internal/hub/notify":      3,
 	"internal/hub/terminals":   2,
 	"internal/hub/tokens":      2,
 	"internal/hub/apidocs":     1,
@@ -63,8 +65,10 @@ var floors = map[string]int{
 
 	// For tests.
 	"internal/hub/apitest": 1,
-	"internal/nodetest":    0,
-	"internal/modeltest":   1,
+
+	"internal/hub/webpush/pushtest": 1,
+	"internal/nodetest":             0,
+	"internal/modeltest":            1,
 }
 
 func TestPackagesImportOnlyLowerFloors(t *testing.T) {

@@ -49,6 +49,8 @@ type Hub struct {
 	OwnerID               int64
 	ScratchlistLimits     wire.ScratchlistLimits
 	VAPID                 VAPIDKeys
+	VAPIDSubject          string        // how push services reach the operator
+	PushAllowPrivate      bool          // browsers may be told at private addresses
 	TerminalMax           int           // 0: the usual number
 	TerminalIdle          time.Duration // 0: the usual time
 	// Persisted names the settings that were taken over from the environment.
@@ -157,6 +159,8 @@ func (l *loader) hub(c *Hub, flags HubFlags) {
 	l.origins(c)
 	c.ScratchlistLimits = l.scratchlist()
 	c.VAPID = l.vapidKeys()
+	c.VAPIDSubject = l.vapidSubject(c.PublicURL.Text)
+	c.PushAllowPrivate = l.yes("HAPI_PUSH_ALLOW_PRIVATE")
 	c.TerminalMax = int(l.positive("HAPI_TERMINAL_MAX_TERMINALS"))
 	c.TerminalIdle = time.Duration(l.positive("HAPI_TERMINAL_IDLE_TIMEOUT_MS")) * time.Millisecond
 	l.token(c)

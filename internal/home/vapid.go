@@ -8,6 +8,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/mail"
+	"net/url"
+	"strings"
 )
 
 // VAPIDKeys is the pair of P-256 keys by which push services know the hub, in
@@ -46,6 +49,43 @@ func (l *loader) vapidKeys() VAPIDKeys {
 		l.fail(errors.New("the vapidKeys in settings.json are not a pair of keys: restore them, or remove them to have new ones made; browsers then subscribe anew"))
 	}
 	return keys
+}
+
+// vapidSubject is an address that push services take; some refuse all messages of
+// a hub whose address is none.
+func (l *loader) vapidSubject(publicURL string) string {
+	text, _ := l.env("VAPID_SUBJECT")
+	text = strings.TrimSpace(text)
+	switch {
+	case text == "" && strings.HasPrefix(publicURL, "https://"):
+		return publicURL
+	case text == "":
+		return "mailto:admin@hapi.run"
+	}
+	u, err := url.Parse(text)
+	if err != nil || !isMail(text) && (u.Scheme != "https" || u.Host == "") {
+		l.fail(fmt.Errorf("VAPID_SUBJECT is %q; push services take a mailto: address or an https URL, by which they reach you", text))
+	}
+	return text
+}
+
+func isMail(subject string) bool {
+	address, ok := strings.CutPrefix(subject, "mailto:")
+	parsed, err := mail.ParseAddress(address)
+	return ok && err == nil && parsed.Address == address
+}
+
+// yes reads a switch from the environment.
+func (l *loader) yes(variable string) bool {
+	text, _ := l.env(variable)
+	switch strings.ToLower(strings.TrimSpace(text)) {
+	case "1", "true", "yes", "on":
+		return true
+	case "", "0", "false", "no", "off":
+	default:
+		l.fail(fmt.Errorf("%s is %q; it must be 1 or 0", variable, text))
+	}
+	return false
 }
 
 func (k VAPIDKeys) check() error {

@@ -22,10 +22,12 @@ import (
 	"hapi/internal/hub/auth"
 	"hapi/internal/hub/cliplane"
 	"hapi/internal/hub/events"
+	"hapi/internal/hub/extract"
 	"hapi/internal/hub/lifecycle"
 	"hapi/internal/hub/machines"
 	"hapi/internal/hub/messages"
 	"hapi/internal/hub/metrics"
+	"hapi/internal/hub/notify"
 	"hapi/internal/hub/push"
 	"hapi/internal/hub/rpc"
 	"hapi/internal/hub/scratchlist"
@@ -34,6 +36,7 @@ import (
 	"hapi/internal/hub/terminals"
 	"hapi/internal/hub/tokens"
 	"hapi/internal/hub/usage"
+	"hapi/internal/hub/webpush"
 	"hapi/internal/hub/webui"
 	"hapi/internal/socketio"
 	"hapi/internal/wire"
@@ -79,6 +82,7 @@ type Hub struct {
 	tokens    *tokens.Service
 	notes     *scratchlist.Service
 	terminals *terminals.Service
+	notify    *notify.Service
 }
 
 // Open opens the hub's database and puts everything in place. Nothing runs
@@ -117,8 +121,16 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 		return err
 	}
 	h.store = st
-	h.sessions = sessions.New(st, sessions.Options{Now: o.Now, Logger: h.log, Live: bus.PublishLive})
-	h.messages = messages.New(st, h.sessions, messages.Options{Now: o.Now, Logger: h.log, Live: bus.PublishLive})
+	h.sessions = sessions.New(st, sessions.Options{
+		Now: o.Now, Logger: h.log, Live: bus.PublishLive,
+		Changed: func(ns wire.Namespace, id wire.SessionID) { h.notify.Changed(ns, id) },
+	})
+	h.messages = messages.New(st, h.sessions, messages.Options{
+		Now: o.Now, Logger: h.log, Live: bus.PublishLive,
+		Noticed: func(ns wire.Namespace, id wire.SessionID, n extract.Notice, at wire.Millis) {
+			h.notify.Said(ns, id, n, at)
+		},
+	})
 	calls := rpc.New(rpc.Options{Called: h.metrics.Call})
 	h.machines = machines.New(st, machines.Options{Now: o.Now, Logger: h.log, Live: bus.PublishLive, Calls: calls})
 	h.notes = scratchlist.New(st, h.sessions, scratchlist.Options{
@@ -143,15 +155,39 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 	})
 	h.messages.DeliverTo(processes)
 	h.terminals.ServedBy(processes)
+	browsers := push.New(st, push.Options{PublicKey: c.VAPID.Public, AllowPrivate: c.PushAllowPrivate, Now: o.Now})
 	h.api = api.New(api.Deps{
 		Auth: keys, OwnerID: c.OwnerID, Sessions: h.sessions, Messages: h.messages, Machines: h.machines, RPC: calls,
-		Notes: h.notes, Push: push.New(st, push.Options{PublicKey: c.VAPID.Public}), Settings: settings, Storage: st, Tokens: h.tokens,
+		Notes: h.notes, Push: browsers, Settings: settings, Storage: st, Tokens: h.tokens,
 		Lifecycle: h.lifecycle, Usage: h.usage, Bus: bus, Changes: st, Origins: origins, WebUI: app, Ready: h.ready.Load, Logger: h.log, Counted: h.metrics.Route,
 	})
+	if err := h.notifyBy(c, browsers); err != nil {
+		return err
+	}
 	h.metrics.Gauge("hapi_watchers", h.api.Watchers)
 	h.metrics.Gauge("hapi_sockets", h.io.Connections)
 	h.metrics.Gauge("hapi_jobs_waiting", st.Waiting)
 	h.handler = h.route(origins.CORS(h.api.Recovering(processes.Handler())), keys)
+	return nil
+}
+
+// notifyBy puts the channels in their order: a person who looks is shown a toast,
+// and only when nobody looks, browsers are told by their push services.
+func (h *Hub) notifyBy(c *home.Hub, browsers *push.Service) error {
+	channels := []notify.Channel{notify.Toasts{Show: h.api.Toast}}
+	if c.VAPID.Private != "" { // a hub that has a data directory of its own has one
+		sender, err := webpush.New(webpush.Options{
+			PublicKey: c.VAPID.Public, PrivateKey: c.VAPID.Private, Subject: c.VAPIDSubject, AllowPrivate: c.PushAllowPrivate,
+		})
+		if err != nil {
+			return err
+		}
+		channels = append(channels, notify.NewWebPush(browsers, sender, notify.WebPushOptions{Logger: h.log, Counted: h.metrics.Pushed}))
+	}
+	h.notify = notify.New(h.sessions, notify.Options{
+		Channels: channels, Logger: h.log,
+		Counted: func(kind notify.Kind, channel string) { h.metrics.Notified(string(kind), channel) },
+	})
 	return nil
 }
 
@@ -192,6 +228,7 @@ func (h *Hub) run(ctx context.Context, listener net.Listener, ready func()) erro
 	if err := errors.Join(h.tokens.Load(ctx), h.sessions.Load(ctx), h.machines.Load(ctx)); err != nil {
 		return errors.Join(err, listener.Close())
 	}
+	h.notify.Remember(h.sessions.Expected())
 	server := &http.Server{
 		Handler: h.handler, ReadHeaderTimeout: headerWithin, ReadTimeout: requestWithin, IdleTimeout: idleFor,
 		ErrorLog: slog.NewLogLogger(h.log.Handler(), slog.LevelDebug),
@@ -203,6 +240,7 @@ func (h *Hub) run(ctx context.Context, listener net.Listener, ready func()) erro
 	group.Go(func() error { return h.notes.Run(running) })
 	group.Go(func() error { return h.terminals.Run(running) })
 	group.Go(func() error { return h.usage.Run(running) })
+	group.Go(func() error { return h.notify.Run(running) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)

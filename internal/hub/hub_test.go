@@ -48,9 +48,17 @@ func config(dir string) *home.Hub {
 	return &home.Hub{
 		Token: home.Value{Text: baseToken}, Dir: dir, DBPath: filepath.Join(dir, "hapi.db"), JWTSecret: bytes.Repeat([]byte("k"), 32),
 		OwnerID: 7, CORSOrigins: []string{"http://localhost:3006"},
-		VAPID: home.VAPIDKeys{Public: "public-key-of-tests"},
+		VAPID: pushKeys(), VAPIDSubject: "mailto:operator@example.com", PushAllowPrivate: true,
 	}
 }
+
+var pushKeys = sync.OnceValue(func() home.VAPIDKeys {
+	keys, err := home.NewVAPIDKeys()
+	if err != nil {
+		panic(err)
+	}
+	return keys
+})
 
 func newHub(t *testing.T) *testHub {
 	t.Helper()

@@ -102,7 +102,7 @@ func TestBrowsersSubscribe(t *testing.T) {
 	h := newHub(t)
 	var key struct{ PublicKey string }
 	h.want(200, http.MethodGet, "/api/push/vapid-public-key", nil, &key)
-	if key.PublicKey != "public-key-of-tests" {
+	if key.PublicKey != pushKeys().Public {
 		t.Errorf("key %q", key.PublicKey)
 	}
 	const subscribe = "/api/push/subscribe"

@@ -108,6 +108,29 @@ func MachineEvent(ns Namespace, id MachineID, data any) (Event, error) {
 	return Event{Namespace: ns, MachineID: id, JSON: append(b, '}')}, nil
 }
 
+// Toast is a notification for clients that a person sees (http contract §6.10).
+// Clients match its texts.
+type Toast struct {
+	Title     string    `json:"title"`
+	Body      string    `json:"body"`
+	SessionID SessionID `json:"sessionId"`
+	URL       string    `json:"url"`
+}
+
+// ToastEvent is a toast as it goes to a stream: it is nobody's history, so it
+// has no namespace. Texts always marshal.
+func ToastEvent(t Toast) []byte {
+	b := []byte(`{"type":"toast","data":{"title":`)
+	b = AppendString(b, t.Title)
+	b = append(b, `,"body":`...)
+	b = AppendString(b, t.Body)
+	b = append(b, `,"sessionId":`...)
+	b = AppendString(b, string(t.SessionID))
+	b = append(b, `,"url":`...)
+	b = AppendString(b, t.URL)
+	return append(b, "}}"...)
+}
+
 func sessionHead(b []byte, typ string, ns Namespace, id SessionID) []byte {
 	b = append(b, `{"type":"`...)
 	b = append(b, typ...)

@@ -36,7 +36,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 
-	watcher := a.watchers.add(filter.Namespace, r.URL.Query().Get("visibility") == "visible")
+	watcher := a.watchers.add(filter.Namespace, r.URL.Query().Get("visibility") == "visible", sub.Call)
 	defer a.watchers.remove(watcher)
 	ctx, cancel := a.streamContext(r)
 	defer cancel()

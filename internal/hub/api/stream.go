@@ -91,7 +91,12 @@ func (s *stream) untilBeat(beat context.Context, sub *events.Subscription, pause
 		if err != nil {
 			return err
 		}
-		if err := s.sendBlocks(blocks); err != nil {
+		if len(blocks) > 0 {
+			if err := s.sendBlocks(blocks); err != nil {
+				return err
+			}
+		}
+		if err := s.sayToasts(); err != nil {
 			return err
 		}
 		pause.Reset(gatherFor)
@@ -138,6 +143,19 @@ func (s *stream) say(frames []byte) error {
 	}
 	s.count(frames)
 	return s.send(events.Deflate(frames))
+}
+
+// sayToasts writes what waits for the person who sees this client. Nothing of
+// it moves the client's cursor.
+func (s *stream) sayToasts() error {
+	var err error
+	for _, t := range s.watcher.toasts.take() {
+		if err == nil {
+			err = s.say(t.frame)
+		}
+		t.written(err == nil)
+	}
+	return err
 }
 
 // end closes the compressed form; a plain stream just ends.

@@ -28,10 +28,11 @@ type watcher struct {
 	namespace wire.Namespace
 	visible   atomic.Bool
 	writing   atomic.Int64 // since when a write has been under way, in Unix nanoseconds; 0 when none is
+	toasts    toasts
 }
 
-func (ws *watchers) add(ns wire.Namespace, visible bool) *watcher {
-	w := &watcher{id: uuid.NewString(), namespace: ns}
+func (ws *watchers) add(ns wire.Namespace, visible bool, call func()) *watcher {
+	w := &watcher{id: uuid.NewString(), namespace: ns, toasts: toasts{call: call}}
 	w.visible.Store(visible)
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
@@ -49,6 +50,7 @@ func (ws *watchers) count() int {
 }
 
 func (ws *watchers) remove(w *watcher) {
+	w.toasts.close()
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	delete(ws.open, w.id)
@@ -62,26 +64,23 @@ func (ws *watchers) find(ns wire.Namespace, id string) (*watcher, bool) {
 	return w, ok && w.namespace == ns
 }
 
-// looking says whether a person has the namespace on screen.
-func (ws *watchers) looking(ns wire.Namespace, now time.Time) bool {
+// looking are the streams of the namespace that a person has on screen. Streams
+// whose reader does not take what is written do not count.
+func (ws *watchers) looking(ns wire.Namespace, now time.Time) (list []*watcher) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	for _, w := range ws.open {
 		if w.namespace == ns && w.visible.Load() && !w.stalled(now) {
-			return true
+			list = append(list, w)
 		}
 	}
-	return false
+	return list
 }
 
 func (w *watcher) stalled(now time.Time) bool {
 	since := w.writing.Load()
 	return since != 0 && now.Sub(time.Unix(0, since)) > stalledAfter
 }
-
-// Looking says whether a person has a session of the namespace on screen now.
-// Streams whose reader does not take what is written do not count.
-func (a *API) Looking(ns wire.Namespace) bool { return a.watchers.looking(ns, time.Now()) }
 
 var errNoSubscription = &wire.Error{Kind: wire.NotFound, Text: "Subscription not found"}
 

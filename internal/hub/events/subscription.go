@@ -51,6 +51,7 @@ type Subscription struct {
 	ring   *ring
 	filter Filter
 	woken  chan struct{}
+	called chan struct{}
 	since  int64
 	headID string
 
@@ -70,7 +71,7 @@ func (b *Bus) Subscribe(f Filter, lastEventID string) (*Subscription, Resume) {
 	r := b.ring(f.Namespace)
 	r.watchers++
 	s := &Subscription{
-		bus: b, ring: r, filter: f, woken: make(chan struct{}, 1),
+		bus: b, ring: r, filter: f, woken: make(chan struct{}, 1), called: make(chan struct{}, 1),
 		position: r.head,
 		since:    b.change,
 		headID:   string(r.scheme.appendID(nil, b.change, r.head)),
@@ -102,8 +103,8 @@ func (s *Subscription) SinceChange() int64 { return s.since }
 func (s *Subscription) HeadID() string { return s.headID }
 
 // Next waits until something passes the filter and returns all of it. The slice
-// is valid until the next call. It fails with ErrGap when the ring overtook the
-// reader, and when ctx ends.
+// is valid until the next call, and empty after Call. It fails with ErrGap when
+// the ring overtook the reader, and when ctx ends.
 func (s *Subscription) Next(ctx context.Context) ([]*Block, error) {
 	for {
 		batch, err := s.take()
@@ -112,9 +113,20 @@ func (s *Subscription) Next(ctx context.Context) ([]*Block, error) {
 		}
 		select {
 		case <-s.woken:
+		case <-s.called:
+			return nil, nil
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
+	}
+}
+
+// Call ends the wait of a Next without events, now or the next one: there is
+// something for the watcher that no ring holds. Any goroutine may call.
+func (s *Subscription) Call() {
+	select {
+	case s.called <- struct{}{}:
+	default:
 	}
 }
 

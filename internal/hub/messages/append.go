@@ -69,6 +69,7 @@ type incoming struct {
 	store.NewMessage
 	facts
 	findings extract.Findings
+	notice   extract.Notice
 }
 
 func (s *Service) read(ns wire.Namespace, in *wire.AppendMessage) (row incoming, err error) {
@@ -87,6 +88,9 @@ func (s *Service) read(ns wire.Namespace, in *wire.AppendMessage) (row incoming,
 	}
 	if row.agent || row.assistant {
 		row.findings = extract.From(content)
+	}
+	if !row.user {
+		row.notice = extract.NoticeOf(content)
 	}
 	row.NewMessage = store.NewMessage{
 		ID: wire.MessageID(s.newID()), LocalID: in.LocalID, ClientKey: in.ClientKey,
@@ -157,6 +161,9 @@ func (s *Service) appendJob(ctx context.Context, ns wire.Namespace, id wire.Sess
 			if inserted {
 				w := row.Wire()
 				s.deliver.Relay(id, &w, from)
+				if in.notice.Any() {
+					s.noticed(ns, id, in.notice, row.CreatedAt)
+				}
 			}
 			done(wire.AppendAck{Result: wire.WriteSuccess, ID: row.ID, Seq: row.Seq})
 		},

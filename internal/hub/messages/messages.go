@@ -55,6 +55,9 @@ type Options struct {
 	NewID  func() string // ids that sort by time keep inserts at the end of their index
 	Logger *slog.Logger
 	Live   func(...wire.Event) // tells watchers what is not durable
+	// Noticed is told what a new row says that a person may want to be told of,
+	// after the commit, on the store's writer: it must not block.
+	Noticed func(ns wire.Namespace, id wire.SessionID, n extract.Notice, at wire.Millis)
 }
 
 // Service answers for the messages of all sessions.
@@ -66,6 +69,7 @@ type Service struct {
 	newID    func() string
 	log      *slog.Logger
 	tell     func(...wire.Event)
+	noticed  func(wire.Namespace, wire.SessionID, extract.Notice, wire.Millis)
 
 	mu       sync.Mutex
 	replays  map[wire.SessionID]*replay
@@ -76,7 +80,7 @@ type Service struct {
 // New makes a Service. DeliverTo comes before the first message.
 func New(st *store.Store, sessions Sessions, o Options) *Service {
 	s := &Service{
-		store: st, sessions: sessions, now: o.Now, newID: o.NewID, log: o.Logger, tell: o.Live,
+		store: st, sessions: sessions, now: o.Now, newID: o.NewID, log: o.Logger, tell: o.Live, noticed: o.Noticed,
 		replays: map[wire.SessionID]*replay{}, matured: map[wire.MessageID]bool{}, retrying: map[wire.MessageID]bool{},
 	}
 	if s.now == nil {
@@ -90,6 +94,9 @@ func New(st *store.Store, sessions Sessions, o Options) *Service {
 	}
 	if s.tell == nil {
 		s.tell = func(...wire.Event) {}
+	}
+	if s.noticed == nil {
+		s.noticed = func(wire.Namespace, wire.SessionID, extract.Notice, wire.Millis) {}
 	}
 	return s
 }

@@ -62,6 +62,16 @@ func (m *Metrics) Call(method string, took time.Duration, err error) {
 	m.set.GetOrCreateHistogram("hapi_rpc_seconds" + labels).Update(took.Seconds())
 }
 
+// Notified counts a notification by what carried it to a person, or that nothing did.
+func (m *Metrics) Notified(kind, channel string) {
+	m.set.GetOrCreateCounter(`hapi_notifications_total{kind="` + label(kind) + `",channel="` + label(channel) + `"}`).Inc()
+}
+
+// Pushed counts what became of a notification for one browser.
+func (m *Metrics) Pushed(outcome string) {
+	m.set.GetOrCreateCounter(`hapi_pushes_total{outcome="` + label(outcome) + `"}`).Inc()
+}
+
 // label keeps what is safe inside a label's quotes.
 func label(s string) string {
 	return strings.Map(func(r rune) rune {

@@ -1,5 +1,6 @@
 // Package push knows who wants to be told what happens while nobody looks:
-// browsers by their push service, and native apps.
+// browsers by their push service, and native apps. Package notify does the
+// telling.
 package push
 
 import (
@@ -7,25 +8,29 @@ import (
 	"time"
 
 	"hapi/internal/hub/store"
+	"hapi/internal/hub/webpush"
 	"hapi/internal/wire"
 )
 
 // Options of a Service.
 type Options struct {
 	PublicKey string // by which browsers subscribe
-	Now       func() time.Time
+	// AllowPrivate lets endpoints be on private addresses.
+	AllowPrivate bool
+	Now          func() time.Time
 }
 
 // Service keeps who wants to be told.
 type Service struct {
-	store     *store.Store
-	publicKey string
-	now       func() time.Time
+	store        *store.Store
+	publicKey    string
+	allowPrivate bool
+	now          func() time.Time
 }
 
 // New makes a Service.
 func New(st *store.Store, o Options) *Service {
-	s := &Service{store: st, publicKey: o.PublicKey, now: o.Now}
+	s := &Service{store: st, publicKey: o.PublicKey, allowPrivate: o.AllowPrivate, now: o.Now}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -35,8 +40,23 @@ func New(st *store.Store, o Options) *Service {
 // PublicKey is the key that browsers subscribe with.
 func (s *Service) PublicKey() string { return s.publicKey }
 
-// Subscribe adds a browser, or renews it. Browsers say so at every start.
+// Browsers lists those of a namespace, the newest last.
+func (s *Service) Browsers(ctx context.Context, ns wire.Namespace) ([]wire.PushSubscription, error) {
+	return s.store.PushSubscriptions(ctx, s.store.Reader(), ns)
+}
+
+// Drop removes a browser whose push service does not know it any more, unless it
+// has subscribed anew meanwhile.
+func (s *Service) Drop(ctx context.Context, ns wire.Namespace, p wire.PushSubscription) error {
+	return s.store.Write(ctx, func(tx *store.Tx) error { return tx.DropPushSubscription(ctx, ns, &p) })
+}
+
+// Subscribe adds a browser, or renews it. Browsers say so at every start. It
+// refuses an endpoint that the hub would not send to.
 func (s *Service) Subscribe(ctx context.Context, ns wire.Namespace, p wire.PushSubscription) error {
+	if webpush.CheckEndpoint(p.Endpoint, s.allowPrivate) != nil {
+		return wire.ErrInvalidBody
+	}
 	return s.store.Write(ctx, func(tx *store.Tx) error {
 		return tx.PutPushSubscription(ctx, ns, &p, wire.At(s.now()))
 	})

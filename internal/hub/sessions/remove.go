@@ -55,6 +55,7 @@ func (s *Service) forget(id, target wire.SessionID) {
 		return
 	}
 	delete(s.all, id)
+	s.saw(e.row.Namespace, id)
 	s.untrack(id, e)
 	for former, a := range s.aliases {
 		switch {

@@ -39,6 +39,10 @@ type Options struct {
 	Logger *slog.Logger
 	// Live tells watchers what is not durable.
 	Live func(...wire.Event)
+	// Changed is told of a session that comes, goes, becomes active or inactive,
+	// or whose agent state was written. It is called with the sessions locked: it
+	// must not block nor ask for them.
+	Changed func(wire.Namespace, wire.SessionID)
 }
 
 // Service answers for all sessions of the hub.
@@ -48,6 +52,7 @@ type Service struct {
 	newID func() string
 	log   *slog.Logger
 	tell  func(...wire.Event)
+	saw   func(wire.Namespace, wire.SessionID)
 
 	mu      sync.RWMutex
 	all     map[wire.SessionID]*entry
@@ -110,7 +115,7 @@ type live struct {
 // New makes a Service. Load comes before anything else.
 func New(st *store.Store, o Options) *Service {
 	s := &Service{
-		store: st, now: o.Now, newID: o.NewID, log: o.Logger, tell: o.Live,
+		store: st, now: o.Now, newID: o.NewID, log: o.Logger, tell: o.Live, saw: o.Changed,
 		all: map[wire.SessionID]*entry{}, aliases: map[wire.SessionID]store.Alias{}, appeared: make(chan struct{}),
 		held: map[conversation][]wire.SessionID{}, suspects: map[conversation]bool{}, nudge: make(chan struct{}, 1), busy: map[wire.SessionID]bool{},
 	}
@@ -125,6 +130,9 @@ func New(st *store.Store, o Options) *Service {
 	}
 	if s.tell == nil {
 		s.tell = func(...wire.Event) {}
+	}
+	if s.saw == nil {
+		s.saw = func(wire.Namespace, wire.SessionID) {}
 	}
 	return s
 }
@@ -161,6 +169,20 @@ func (s *Service) Load(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// Expected lists the sessions whose process was there when the hub stopped and is
+// likely to come back.
+func (s *Service) Expected() []wire.Session {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	var out []wire.Session
+	for _, e := range s.all {
+		if !e.live.expectedUntil.IsZero() {
+			out = append(out, e.show())
+		}
+	}
+	return out
 }
 
 // Access says whether the namespace may use the session: nil,
@@ -255,8 +277,11 @@ func (s *Service) applyLocked(row store.Session) {
 		close(s.appeared)
 		s.appeared = make(chan struct{})
 	}
-	known, wasActive := e.row.ID != "", e.row.Active
+	known, wasActive, state := e.row.ID != "", e.row.Active, e.row.AgentStateVersion
 	e.row = row
+	if !known || wasActive != row.Active || state != row.AgentStateVersion {
+		s.saw(row.Namespace, row.ID)
+	}
 	e.shown, e.view = present(&row)
 	if changed := s.track(row.ID, e); known && (changed || wasActive != row.Active) {
 		s.suspect(e.conversation)

@@ -37,6 +37,16 @@ func (tx *Tx) DeletePushSubscription(ctx context.Context, ns wire.Namespace, end
 	return nil
 }
 
+// DropPushSubscription removes a subscription as far as it still has the same keys.
+func (tx *Tx) DropPushSubscription(ctx context.Context, ns wire.Namespace, p *wire.PushSubscription) error {
+	_, err := tx.Exec(ctx, `DELETE FROM push_subscriptions WHERE namespace = $1 AND endpoint = $2 AND p256dh = $3 AND auth = $4`,
+		ns, p.Endpoint, p.Keys.P256dh, p.Keys.Auth)
+	if err != nil {
+		return fmt.Errorf("delete a push subscription: %w", err)
+	}
+	return nil
+}
+
 // Devices lists the native apps of a namespace that want to be told.
 func (s *Store) Devices(ctx context.Context, q Querier, ns wire.Namespace) ([]wire.Device, error) {
 	rows, err := q.Query(ctx, `SELECT token, platform, device_id, push_key FROM devices WHERE namespace = $1 ORDER BY device_id, platform`, ns)
