@@ -48,3 +48,34 @@ func TestPushKeysAreMadeOnceAndKept(t *testing.T) {
 		t.Errorf("keys that do not fit: %v", err)
 	}
 }
+
+func TestPushSettings(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		env     map[string]string
+		subject string
+		private bool
+		fails   string
+	}{
+		"nothing":            {nil, "mailto:admin@hapi.run", false, ""},
+		"public by https":    {map[string]string{"HAPI_PUBLIC_URL": "https://hapi.example"}, "https://hapi.example", false, ""},
+		"a mail address":     {map[string]string{"VAPID_SUBJECT": "mailto:me@example.com", "HAPI_PUSH_ALLOW_PRIVATE": "yes"}, "mailto:me@example.com", true, ""},
+		"a page":             {map[string]string{"VAPID_SUBJECT": "https://example.com/me"}, "https://example.com/me", false, ""},
+		"no scheme":          {map[string]string{"VAPID_SUBJECT": "me@example.com"}, "", false, "VAPID_SUBJECT"},
+		"no address":         {map[string]string{"VAPID_SUBJECT": "mailto:me"}, "", false, "VAPID_SUBJECT"},
+		"http":               {map[string]string{"VAPID_SUBJECT": "http://example.com"}, "", false, "VAPID_SUBJECT"},
+		"a doubtful private": {map[string]string{"HAPI_PUSH_ALLOW_PRIVATE": "maybe"}, "", false, "HAPI_PUSH_ALLOW_PRIVATE"},
+	} {
+		h := &Home{Dir: t.TempDir(), env: func(key string) (string, bool) { v, ok := tt.env[key]; return v, ok }}
+		c, err := h.Hub(t.Context(), HubFlags{})
+		if tt.fails != "" {
+			if err == nil || !strings.Contains(err.Error(), tt.fails) {
+				t.Errorf("%s: %v", name, err)
+			}
+			continue
+		}
+		if err != nil || c.VAPIDSubject != tt.subject || c.PushAllowPrivate != tt.private {
+			t.Errorf("%s: %v %q %v", name, err, c.VAPIDSubject, c.PushAllowPrivate)
+		}
+	}
+}

@@ -318,3 +318,38 @@ func (h *testHub) underneathAged(id wire.SessionID) {
 		}
 	})
 }
+
+func TestDeviceIsToldOnce(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	service := pushtest.New(t, pushKeys().Public)
+	subscribe := func(jwt, device string) *pushtest.Browser {
+		b := service.Browser()
+		s := b.Subscription()
+		s.DeviceID = device
+		if status, raw := h.call(jwt, http.MethodPost, "/api/push/subscribe", s); status != http.StatusOK {
+			t.Fatalf("subscribe: %d %s", status, raw)
+		}
+		return b
+	}
+	other := h.signIn(baseToken + ":other")
+	page, app, laptop, theirs := subscribe(h.jwt, "phone"), subscribe(h.jwt, "phone"), subscribe(h.jwt, "laptop"), subscribe(other, "phone")
+	moved := subscribe(h.jwt, "")
+	if status, raw := h.call(other, http.MethodPost, "/api/push/subscribe", moved.Subscription()); status != http.StatusOK {
+		t.Fatalf("subscribe elsewhere: %d %s", status, raw)
+	}
+	if status, _ := h.call(h.jwt, http.MethodPost, "/api/push/subscribe", map[string]any{
+		"endpoint": "https://push.example/a", "keys": page.Subscription().Keys, "deviceId": strings.Repeat("x", 129),
+	}); status != http.StatusBadRequest {
+		t.Errorf("a long id: %d", status)
+	}
+	p := h.newFakeProcess(claudeMetadata)
+	p.says(t, fmt.Sprintf(taskEnded, "completed"))
+	pushed(t, app)
+	pushed(t, laptop)
+	for name, b := range map[string]*pushtest.Browser{"the page that was replaced": page, "another namespace's": theirs, "the one that moved": moved} {
+		if n := b.Tries(); n != 0 {
+			t.Errorf("%s was told", name)
+		}
+	}
+}

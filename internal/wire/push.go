@@ -4,6 +4,9 @@ package wire
 type PushSubscription struct {
 	Endpoint string   `json:"endpoint"`
 	Keys     PushKeys `json:"keys"`
+	// DeviceID is the same for all browsers and installed apps of one device, of
+	// which the latest is told. Reference clients do not say it.
+	DeviceID string `json:"deviceId,omitempty"`
 }
 
 // PushKeys are a browser's keys, by which messages to it are encrypted.

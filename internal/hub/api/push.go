@@ -42,7 +42,10 @@ func (a *API) subscribe(w http.ResponseWriter, r *http.Request) error {
 		Endpoint: o.requiredText("endpoint"),
 		Keys:     wire.PushKeys{P256dh: keys.requiredText("p256dh"), Auth: keys.requiredText("auth")},
 	}
-	if o.err() != nil || keys.err() != nil || p.Endpoint == "" || len(p.Endpoint) > maxEndpoint || p.Keys.P256dh == "" || p.Keys.Auth == "" {
+	if id := o.text("deviceId"); id != nil {
+		p.DeviceID = *id
+	}
+	if o.err() != nil || keys.err() != nil || utf8.RuneCountInString(p.DeviceID) > maxDeviceID || p.Endpoint == "" || len(p.Endpoint) > maxEndpoint || p.Keys.P256dh == "" || p.Keys.Auth == "" {
 		return wire.ErrInvalidBody
 	}
 	if err := a.push.Subscribe(r.Context(), callerOf(r).NS, p); err != nil {

@@ -28,8 +28,6 @@ var allowedDifferences = []allowed{
 		reason: "the record is always whole: messages §1.2, §3.3"},
 	{field: `(event\.data|body\.sessions?)\.seq`, want: `\d+`, got: `\d+`,
 		reason: "the recorded hub serves the value of its last reload: http §7.1 “never order by it”"},
-	{what: `\S+ toast .*`, field: "all", got: "nothing",
-		reason: "our hub does not tell open pages what waits yet: http §6.10, services §2"},
 	{what: `sse-all machine-updated :id`, field: "told", want: ".*",
 		reason: "a session process registered the machine again and changed nothing, which is not told: http §6.8 “on every write”"},
 	{trace: "0[237].*", what: `sse-session session-updated :id {active .*`, field: "told",

@@ -17,12 +17,20 @@ func (s *Store) PushSubscriptions(ctx context.Context, q Querier, ns wire.Namesp
 	return list, nil
 }
 
-// PutPushSubscription writes a subscription, new or known by its endpoint.
+// PutPushSubscription writes a subscription, new or known by its endpoint. It
+// takes the place of others of the same device, and of the same one in another
+// namespace: a browser that signs in elsewhere is told of one of them.
 func (tx *Tx) PutPushSubscription(ctx context.Context, ns wire.Namespace, p *wire.PushSubscription, at wire.Millis) error {
 	_, err := tx.Exec(ctx, `
-		INSERT INTO push_subscriptions (namespace, endpoint, p256dh, auth, created_at) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (namespace, endpoint) DO UPDATE SET p256dh = excluded.p256dh, auth = excluded.auth`,
-		ns, p.Endpoint, p.Keys.P256dh, p.Keys.Auth, at)
+		DELETE FROM push_subscriptions
+		WHERE (endpoint = $1 AND namespace <> $2) OR (namespace = $2 AND endpoint <> $1 AND device_id = $3 AND device_id <> '')`,
+		p.Endpoint, ns, p.DeviceID)
+	if err == nil {
+		_, err = tx.Exec(ctx, `
+			INSERT INTO push_subscriptions (namespace, endpoint, p256dh, auth, device_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)
+			ON CONFLICT (namespace, endpoint) DO UPDATE SET p256dh = excluded.p256dh, auth = excluded.auth, device_id = excluded.device_id`,
+			ns, p.Endpoint, p.Keys.P256dh, p.Keys.Auth, p.DeviceID, at)
+	}
 	if err != nil {
 		return fmt.Errorf("write a push subscription: %w", err)
 	}

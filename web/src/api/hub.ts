@@ -153,7 +153,7 @@ export const api = {
   renameMachine: (hub: Hub, id: string, displayName: string) => hub.call<{ ok: true }>('PATCH', m(id), { displayName }),
 
   vapidKey: (hub: Hub) => hub.get<{ publicKey: string }>('/api/push/vapid-public-key').then((r) => r.publicKey),
-  subscribePush: (hub: Hub, subscription: PushSubscriptionJSON) => hub.call<{ ok: true }>('POST', '/api/push/subscribe', { endpoint: subscription.endpoint, keys: subscription.keys }),
+  subscribePush: (hub: Hub, subscription: PushSubscriptionJSON, deviceId: string) => hub.call<{ ok: true }>('POST', '/api/push/subscribe', { endpoint: subscription.endpoint, keys: subscription.keys, deviceId }),
   unsubscribePush: (hub: Hub, endpoint: string) => hub.call<{ ok: true }>('DELETE', '/api/push/subscribe', { endpoint }),
 
   usage: (hub: Hub, range: '7d' | '30d' | 'all') => hub.get<Usage>(`/api/usage/summary?range=${range}&timeZone=${encodeURIComponent(Intl.DateTimeFormat().resolvedOptions().timeZone)}`),

@@ -4607,7 +4607,12 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Have a browser told; saying so again renews it */
+        /**
+         * Have a browser told; saying so again renews it
+         * @description It takes the place of the same endpoint in another namespace, and of other browsers with the same `deviceId`.
+         *     What is sent is described in docs/notifications.md. An endpoint on a private address is an invalid body, unless
+         *     the hub's operator allows it.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -4627,8 +4632,10 @@ export interface paths {
                      *     }
                      */
                     "application/json": {
-                        /** @description An http or https URL. */
+                        /** @description An https URL of a public address. */
                         endpoint: string;
+                        /** @description The same for everything on one device, which is then told once. */
+                        deviceId?: string;
                         keys: {
                             p256dh: string;
                             auth: string;
@@ -6326,6 +6333,9 @@ export interface paths {
          *     `gap` when the client must read the state anew. Events that can be resumed from carry an `id`; send
          *     the last one back as `Last-Event-ID`. A `heartbeat` comes every 30 s. The stream ends when the
          *     session token does. Filters combine with OR.
+         *
+         *     A client that a person sees (`visibility`) also gets `toast` events, whatever its filter:
+         *     `{"type":"toast","data":{"title","body","sessionId","url"}}`. They carry no `id` and are not told again.
          */
         get: {
             parameters: {

@@ -3,6 +3,7 @@ import { Plus, Settings } from 'lucide-react'
 import { lazy, Suspense, useEffect, useMemo, useState } from 'react'
 import { useT } from '@/i18n'
 import { NeedCard } from '@/features/answer-request/NeedCard'
+import { renewPush } from '@/features/change-settings/push'
 import { SessionMenu } from '@/features/control-session/SessionMenu'
 import { Inbox } from '@/features/triage-sessions/Inbox'
 import { useConnection, useLive, useMachines, useMarks, useSessions } from '@/live/hooks'
@@ -25,7 +26,7 @@ export function Shell() {
   const navigate = useNavigate()
   const { pathname } = useLocation()
   const { id } = useParams({ strict: false })
-  const { outbox } = useLive()
+  const { hub, outbox } = useLive()
   const { data: sessions } = useSessions()
   const marks = useMarks()
   const [palette, setPalette] = useState(false)
@@ -35,6 +36,11 @@ export function Shell() {
   useViewport()
   useAttention(sessions)
   useHubToasts(id, open)
+
+  useEffect(() => {
+    // The next start tries again.
+    renewPush(hub).catch((error: unknown) => console.warn('notifications were not renewed', error))
+  }, [hub])
 
   // What is on the screen has been seen.
   const shown = useMemo(() => sessions?.find((s) => s.id === id), [sessions, id])

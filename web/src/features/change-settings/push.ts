@@ -2,6 +2,7 @@ import { api } from '@/api/hub'
 import type { Hub } from '@/api/client'
 
 const keyStore = 'hapi.push.vapidKey'
+const deviceStore = 'hapi.push.deviceId'
 
 export type PushState = 'unsupported' | 'blocked' | 'off' | 'on'
 
@@ -15,14 +16,37 @@ export async function pushState(): Promise<PushState> {
 /** Must come from a tap: browsers ask the person only then. */
 export async function enablePush(hub: Hub): Promise<PushState> {
   if ((await Notification.requestPermission()) !== 'granted') return 'blocked'
+  await subscribe(hub)
+  return 'on'
+}
+
+/**
+ * At every start: the hub drops a device whose push service did not know it, and
+ * a hub with other keys needs another subscription. Only for those who had
+ * themselves notified.
+ */
+export async function renewPush(hub: Hub): Promise<void> {
+  if (!localStorage.getItem(keyStore) || !('serviceWorker' in navigator) || !('Notification' in window)) return
+  if (Notification.permission === 'granted') await subscribe(hub)
+}
+
+async function subscribe(hub: Hub) {
   const registration = await navigator.serviceWorker.ready
   const key = await api.vapidKey(hub)
   const old = await registration.pushManager.getSubscription()
   if (old && localStorage.getItem(keyStore) !== key) await dropPush(hub, old)
   const subscription = (await registration.pushManager.getSubscription()) ?? (await registration.pushManager.subscribe({ userVisibleOnly: true, applicationServerKey: fromBase64Url(key) }))
-  await api.subscribePush(hub, subscription.toJSON())
+  await api.subscribePush(hub, subscription.toJSON(), deviceId())
   localStorage.setItem(keyStore, key)
-  return 'on'
+}
+
+/** The page and the installed app of one browser share it, and are notified once. */
+function deviceId(): string {
+  const known = localStorage.getItem(deviceStore)
+  if (known) return known
+  const made = crypto.randomUUID()
+  localStorage.setItem(deviceStore, made)
+  return made
 }
 
 export async function disablePush(hub: Hub): Promise<PushState> {
