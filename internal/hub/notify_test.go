@@ -353,3 +353,19 @@ func TestDeviceIsToldOnce(t *testing.T) {
 		}
 	}
 }
+
+func TestDisplayOnTheWallDoesNotSilenceThePhone(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	phone := h.phone(pushtest.New(t, pushKeys().Public), h.jwt)
+	p := h.newFakeProcess(claudeMetadata)
+	display := h.newToken(map[string]any{"name": "display", "readOnly": true})
+	owner := h.jwt
+	h.jwt = h.signIn(display.Secret)
+	wall := h.stream("all=true&visibility=visible", "", false)
+	h.jwt = owner
+	wall.next("connection-changed")
+	p.says(t, fmt.Sprintf(taskEnded, "completed"))
+	wall.next("toast")
+	pushed(t, phone)
+}

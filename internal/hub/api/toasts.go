@@ -17,7 +17,8 @@ const (
 )
 
 // Toast shows a toast to everybody who has the namespace on screen, and says
-// whether anybody's stream took it. It waits for that, but not long.
+// whether the stream of anybody who could answer took it. It waits for that, but
+// not long.
 func (a *API) Toast(ctx context.Context, ns wire.Namespace, t wire.Toast) bool {
 	looking := a.watchers.looking(ns, time.Now())
 	if len(looking) == 0 {
@@ -28,7 +29,7 @@ func (a *API) Toast(ctx context.Context, ns wire.Namespace, t wire.Toast) bool {
 	frame := appendFrame(nil, wire.ToastEvent(t), "")
 	outcomes := make(chan bool, len(looking))
 	for _, w := range looking {
-		w.toasts.offer(toast{frame: frame, written: func(ok bool) { outcomes <- ok }})
+		w.toasts.offer(toast{frame: frame, written: func(ok bool) { outcomes <- ok && !w.onlyLooks }})
 	}
 	for range looking {
 		select {

@@ -26,13 +26,14 @@ type watchers struct {
 type watcher struct {
 	id        string
 	namespace wire.Namespace
+	onlyLooks bool // a display on a wall: nobody can answer there
 	visible   atomic.Bool
 	writing   atomic.Int64 // since when a write has been under way, in Unix nanoseconds; 0 when none is
 	toasts    toasts
 }
 
-func (ws *watchers) add(ns wire.Namespace, visible bool, call func()) *watcher {
-	w := &watcher{id: uuid.NewString(), namespace: ns, toasts: toasts{call: call}}
+func (ws *watchers) add(ns wire.Namespace, onlyLooks, visible bool, call func()) *watcher {
+	w := &watcher{id: uuid.NewString(), namespace: ns, onlyLooks: onlyLooks, toasts: toasts{call: call}}
 	w.visible.Store(visible)
 	ws.mu.Lock()
 	defer ws.mu.Unlock()

@@ -52,6 +52,7 @@ func (n *Notification) Tag() string {
 		return "permission-" + string(n.SessionID)
 	case Ready:
 		return "ready-" + string(n.SessionID)
+	case Task:
 	}
 	return ""
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -43,7 +44,6 @@ func (r *record) told() []string {
 }
 
 func yes(*Notification) bool { return true }
-func no(*Notification) bool  { return false }
 
 // live runs a service for the time of a test in a bubble.
 func live(t *testing.T, s *Service) {
@@ -259,11 +259,12 @@ func TestRequestThatWasAnsweredIsNotPushedLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFakeService("b")
 		f.answers["b"] = always(webpush.Result{Outcome: webpush.Failed, Err: errUnwell})
-		waits := true
+		var waits atomic.Bool
+		waits.Store(true)
 		c := f.channel()
-		c.Carry(t.Context(), &Notification{Kind: Permission, still: func() bool { return waits }})
+		c.Carry(t.Context(), &Notification{Kind: Permission, still: waits.Load})
 		synctest.Wait()
-		waits = false
+		waits.Store(false)
 		c.Wait()
 		if len(f.tries["b"]) != 1 || f.counts["stale"] != 1 {
 			t.Errorf("tries %v, counts %v", f.tries, f.counts)
