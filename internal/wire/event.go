@@ -118,7 +118,7 @@ type Toast struct {
 }
 
 // ToastEvent is a toast as it goes to a stream: it is nobody's history, so it
-// has no namespace. Texts always marshal.
+// has no namespace.
 func ToastEvent(t Toast) []byte {
 	b := []byte(`{"type":"toast","data":{"title":`)
 	b = AppendString(b, t.Title)
