@@ -24,17 +24,7 @@ func parseAgent(flavor wire.Flavor, args []string) (agentOptions, error) {
 	o := agentOptions{startedBy: "terminal"}
 	explicit := false
 	for i := 0; i < len(args); i++ {
-		name, inOne, hasValue := strings.Cut(args[i], "=")
-		value := func() (string, error) {
-			if hasValue && inOne != "" {
-				return inOne, nil
-			}
-			if !hasValue && i+1 < len(args) && args[i+1] != "" && !strings.HasPrefix(args[i+1], "-") {
-				i++
-				return args[i], nil
-			}
-			return "", fmt.Errorf("Missing %s value", name) //nolint:staticcheck // shown as it is
-		}
+		name, _, value := option(args, &i)
 		var err error
 		switch name {
 		case "-h", "--help":
@@ -86,7 +76,7 @@ func (o *agentOptions) setMode(flavor wire.Flavor, value func() (string, error))
 	}
 	o.config.PermissionMode = wire.PermissionMode(mode)
 	if err != nil || !flavor.Allows(o.config.PermissionMode) {
-		return fmt.Errorf("Invalid --permission-mode value: %s", mode) //nolint:staticcheck // shown as it is
+		return fmt.Errorf("Invalid --permission-mode value: %s", mode)
 	}
 	return nil
 }

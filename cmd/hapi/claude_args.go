@@ -28,17 +28,7 @@ func parseClaude(args []string) (claudeOptions, error) {
 	o := claudeOptions{startedBy: "terminal"}
 	explicit := false
 	for i := 0; i < len(args); i++ {
-		name, inOne, hasValue := strings.Cut(args[i], "=")
-		value := func() (string, error) {
-			if hasValue && inOne != "" {
-				return inOne, nil
-			}
-			if !hasValue && i+1 < len(args) && args[i+1] != "" && !strings.HasPrefix(args[i+1], "-") {
-				i++
-				return args[i], nil
-			}
-			return "", fmt.Errorf("Missing %s value", name) //nolint:staticcheck // shown as it is
-		}
+		name, hasValue, value := option(args, &i)
 		var err error
 		switch name {
 		case "-h", "--help":
@@ -90,7 +80,7 @@ func (o *claudeOptions) setMode(value func() (string, error)) error {
 	}
 	o.mode = wire.PermissionMode(mode)
 	if err != nil || !wire.FlavorClaude.Allows(o.mode) {
-		return fmt.Errorf("Invalid --permission-mode value: %s", mode) //nolint:staticcheck // shown as it is
+		return fmt.Errorf("Invalid --permission-mode value: %s", mode)
 	}
 	return nil
 }
@@ -103,7 +93,7 @@ func sideOf(value func() (string, error)) (session.Side, error) {
 	}
 	side := session.Side(mode)
 	if side != session.Local && side != session.Remote {
-		return "", fmt.Errorf("Invalid --hapi-starting-mode value: %s (it is local or remote)", mode) //nolint:staticcheck // shown as it is
+		return "", fmt.Errorf("Invalid --hapi-starting-mode value: %s (it is local or remote)", mode)
 	}
 	return side, nil
 }

@@ -84,22 +84,12 @@ func parseCodex(args []string) (codexOptions, error) {
 	}
 	explicit := false
 	for i := 0; i < len(args); i++ {
-		name, inOne, hasValue := strings.Cut(args[i], "=")
+		name, _, value := option(args, &i)
 		at := i
-		value := func() (string, error) {
-			if hasValue && inOne != "" {
-				return inOne, nil
-			}
-			if !hasValue && i+1 < len(args) && args[i+1] != "" && !strings.HasPrefix(args[i+1], "-") {
-				i++
-				return args[i], nil
-			}
-			return "", fmt.Errorf("Missing %s value", name) //nolint:staticcheck // shown as it is
-		}
 		oneOf := func(allowed ...string) (string, error) {
 			v, err := value()
 			if v = strings.ToLower(v); err != nil || !slices.Contains(allowed, v) {
-				return "", fmt.Errorf("Invalid %s value: %s (use %s)", name, first(v, "(missing)"), strings.Join(allowed, " or ")) //nolint:staticcheck // shown as it is
+				return "", fmt.Errorf("Invalid %s value: %s (use %s)", name, first(v, "(missing)"), strings.Join(allowed, " or "))
 			}
 			return v, nil
 		}
@@ -154,7 +144,7 @@ func (o *codexOptions) setMode(value func() (string, error)) error {
 	mode, err := value()
 	o.config.PermissionMode = wire.PermissionMode(mode)
 	if err != nil || !wire.FlavorCodex.Allows(o.config.PermissionMode) {
-		return fmt.Errorf("Invalid --permission-mode value: %s", first(mode, "(missing)")) //nolint:staticcheck // shown as it is
+		return fmt.Errorf("Invalid --permission-mode value: %s", first(mode, "(missing)"))
 	}
 	return nil
 }

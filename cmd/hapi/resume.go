@@ -153,11 +153,11 @@ func resumption(c *home.Client, t *wire.LocalResumeTarget) (launch, error) {
 	info, err := os.Stat(t.Directory)
 	switch {
 	case string(t.MachineID) != c.MachineID:
-		return launch{}, fmt.Errorf("Session belongs to another machine (%s)", cmp.Or(t.Host, string(t.MachineID))) //nolint:staticcheck // shown as it is
+		return launch{}, fmt.Errorf("Session belongs to another machine (%s)", cmp.Or(t.Host, string(t.MachineID)))
 	case err != nil || !info.IsDir():
-		return launch{}, fmt.Errorf("Session directory does not exist: %s", t.Directory) //nolint:staticcheck // shown as it is
+		return launch{}, fmt.Errorf("Session directory does not exist: %s", t.Directory)
 	case t.Active && t.ControlledByUser:
-		return launch{}, errors.New("Session is already controlled by a local terminal") //nolint:staticcheck // shown as it is
+		return launch{}, errors.New("Session is already controlled by a local terminal")
 	}
 	text := func(s *string) string {
 		if s == nil {

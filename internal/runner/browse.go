@@ -97,7 +97,7 @@ func list(root *os.Root, d *os.File, hidden bool) (wire.Directory, error) {
 func (r *Runner) pathsExist(_ context.Context, params json.RawMessage) (any, error) {
 	var in wire.PathExistsParams
 	if json.Unmarshal(params, &in) != nil {
-		return nil, errors.New("Invalid parameters") //nolint:staticcheck // shown as it is
+		return nil, errors.New("Invalid parameters")
 	}
 	out := wire.PathsExist{Exists: map[string]bool{}}
 	for _, path := range in.Paths {
@@ -120,7 +120,7 @@ func (r *Runner) cursorChatStore(_ context.Context, params json.RawMessage) (any
 		Home      string `json:"homeDir"`
 	}
 	if json.Unmarshal(params, &in) != nil || !cursorID.MatchString(in.Session) {
-		return nil, errors.New("Invalid Cursor session id") //nolint:staticcheck // shown as it is
+		return nil, errors.New("Invalid Cursor session id")
 	}
 	if in.Home == "" {
 		in.Home, _ = os.UserHomeDir() // then nothing is found

@@ -22,10 +22,10 @@ import (
 func (r *Runner) spawn(ctx context.Context, params json.RawMessage) (any, error) {
 	var in wire.SpawnRequest
 	if err := json.Unmarshal(params, &in); err != nil {
-		return nil, errors.New("Invalid spawn request") //nolint:staticcheck // shown as it is
+		return nil, errors.New("Invalid spawn request")
 	}
 	if strings.TrimSpace(in.Directory) == "" {
-		return nil, errors.New("Directory is required") //nolint:staticcheck // shown as it is
+		return nil, errors.New("Directory is required")
 	}
 	return r.Spawn(ctx, in), nil
 }

@@ -12,7 +12,7 @@ import (
 func (r *Runner) stopSession(ctx context.Context, params json.RawMessage) (any, error) {
 	var in wire.StopSession
 	if json.Unmarshal(params, &in) != nil || in.SessionID == "" {
-		return nil, errors.New("Session ID is required") //nolint:staticcheck // shown as it is
+		return nil, errors.New("Session ID is required")
 	}
 	return r.StopSession(ctx, in.SessionID), nil
 }

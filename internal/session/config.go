@@ -17,7 +17,7 @@ import (
 func (s *Session) callConfigure(ctx context.Context, params json.RawMessage) (any, error) {
 	var in map[wire.ConfigKey]json.RawMessage
 	if json.Unmarshal(params, &in) != nil || in == nil {
-		return nil, errors.New("Invalid session config payload") //nolint:staticcheck // shown as it is
+		return nil, errors.New("Invalid session config payload")
 	}
 	c := s.configured()
 	for key, raw := range in {
@@ -45,29 +45,29 @@ func setConfig(c *agent.Config, f wire.Flavor, key wire.ConfigKey, raw json.RawM
 	case wire.KeyPermissionMode:
 		mode := wire.PermissionMode(value)
 		if err != nil || !f.Allows(mode) {
-			return errors.New("Invalid permission mode") //nolint:staticcheck // shown as it is
+			return errors.New("Invalid permission mode")
 		}
 		c.PermissionMode = mode
 	case wire.KeyModel:
 		// Codex goes on with the model it has: without a name there is none to go back to.
 		if err != nil || f == wire.FlavorCodex && strings.TrimSpace(value) == "" {
-			return errors.New("Invalid model") //nolint:staticcheck // shown as it is
+			return errors.New("Invalid model")
 		}
 		c.Model = NormaliseModel(value)
 	case wire.KeyEffort, wire.KeyReasoningEffort:
 		if err != nil {
-			return errors.New("Invalid effort") //nolint:staticcheck // shown as it is
+			return errors.New("Invalid effort")
 		}
 		c.Effort = NormaliseEffort(value)
 	case wire.KeyServiceTier:
 		tier := NormaliseEffort(value)
 		if err != nil || !slices.Contains([]string{"", "fast", "standard"}, tier) {
-			return errors.New("Invalid service tier") //nolint:staticcheck // shown as it is
+			return errors.New("Invalid service tier")
 		}
 		c.ServiceTier = tier
 	case wire.KeyCollaborationMode:
 		if err != nil || !slices.Contains([]string{"", "default", "plan"}, value) {
-			return errors.New("Invalid collaboration mode") //nolint:staticcheck // shown as it is
+			return errors.New("Invalid collaboration mode")
 		}
 		c.CollaborationMode = value
 	}

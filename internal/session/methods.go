@@ -33,7 +33,7 @@ func (s *Session) methods() map[string]hubclient.Method {
 func (s *Session) callPermission(ctx context.Context, params json.RawMessage) (any, error) {
 	var d agent.Decision
 	if err := json.Unmarshal(params, &d); err != nil || d.ID == "" {
-		return nil, errors.New("Invalid permission answer") //nolint:staticcheck // shown as it is
+		return nil, errors.New("Invalid permission answer")
 	}
 	return nil, s.broker.answer(ctx, d)
 }

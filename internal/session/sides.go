@@ -21,7 +21,7 @@ const (
 )
 
 var (
-	errSwitched   = errors.New("The session was switched") //nolint:staticcheck // shown as it is
+	errSwitched   = errors.New("The session was switched")
 	errAtTerminal = errors.New("the session is used at its terminal: answer there, or take it over first")
 	errNoTerminal = errors.New("the session was started without a terminal, so there is none to go back to")
 )

@@ -23,7 +23,7 @@ const (
 func (s *Session) callSteer(ctx context.Context, params json.RawMessage) (any, error) {
 	var in wire.SteerParams
 	if err := json.Unmarshal(params, &in); err != nil || in.LocalID == "" {
-		return nil, errors.New("Invalid steer request") //nolint:staticcheck // shown as it is
+		return nil, errors.New("Invalid steer request")
 	}
 	if err := s.steer(ctx, in.LocalID); err != nil {
 		return wire.SteerOutcome{Error: err.Error()}, nil //nolint:nilerr // the answer says it

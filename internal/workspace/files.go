@@ -141,7 +141,7 @@ func describe(entry fs.DirEntry, lstat func(string) (fs.FileInfo, error)) wire.D
 
 func (w *Workspace) statFiles(_ context.Context, in wire.StatParams) (wire.FileStats, error) {
 	if len(in.Paths) > maxStats {
-		return wire.FileStats{}, errors.New("Invalid file paths") //nolint:staticcheck // shown as it is
+		return wire.FileStats{}, errors.New("Invalid file paths")
 	}
 	out := wire.FileStats{Success: true, Entries: []wire.FileStat{}}
 	for _, path := range in.Paths {

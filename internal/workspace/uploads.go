@@ -23,9 +23,9 @@ const MaxUpload = 50 << 20
 
 // Failures of uploads, as people's clients know them.
 var (
-	ErrUploadTooLarge = errors.New("File too large (max 50MB)") //nolint:staticcheck // shown as it is
-	ErrUploadPath     = errors.New("Invalid upload path")       //nolint:staticcheck // shown as it is
-	ErrUploadContent  = errors.New("Invalid file content")      //nolint:staticcheck // shown as it is
+	ErrUploadTooLarge = errors.New("File too large (max 50MB)")
+	ErrUploadPath     = errors.New("Invalid upload path")
+	ErrUploadContent  = errors.New("Invalid file content")
 )
 
 // UploadsBase is the directory below which all sessions keep uploads; agents

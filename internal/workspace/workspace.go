@@ -84,7 +84,7 @@ func (e deniedError) Error() string {
 // absolute. Symbolic links are the kernel's to refuse.
 func (w *Workspace) local(p string) (string, error) {
 	if strings.ContainsRune(p, 0) {
-		return "", errors.New("Invalid path") //nolint:staticcheck // shown as it is
+		return "", errors.New("Invalid path")
 	}
 	if p == "" {
 		return ".", nil
@@ -124,9 +124,9 @@ func explain(p string, err error) error {
 	var at *fs.PathError
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("No such file or directory: %s", p) //nolint:staticcheck // shown as it is
+		return fmt.Errorf("No such file or directory: %s", p)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("Permission denied: %s", p) //nolint:staticcheck // shown as it is
+		return fmt.Errorf("Permission denied: %s", p)
 	case errors.As(err, &at) && strings.Contains(at.Err.Error(), "escapes"): // os has no name for it
 		return deniedError{p}
 	case errors.As(err, &at):

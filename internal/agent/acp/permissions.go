@@ -15,14 +15,14 @@ import (
 
 // Why a request does not wait any more, as people see it.
 var (
-	errFinished = errors.New("Prompt finished") //nolint:staticcheck // shown as it is
-	errAborted  = errors.New("User aborted")    //nolint:staticcheck // shown as it is
-	errEnded    = errors.New("Session ended")   //nolint:staticcheck // shown as it is
+	errFinished = errors.New("Prompt finished")
+	errAborted  = errors.New("User aborted")
+	errEnded    = errors.New("Session ended")
 )
 
 const planRefusal = "Plan mode: nothing is carried out before you leave it"
 
-var errPlan = errors.New(planRefusal) //nolint:staticcheck // shown as it is
+var errPlan = errors.New(planRefusal)
 
 // permissionRequest is what an agent asks (agents-acp contract §3.8).
 type permissionRequest struct {

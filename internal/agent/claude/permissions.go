@@ -15,10 +15,10 @@ import (
 
 // Why a request that waits for a person is withdrawn, in words for that person.
 var (
-	reasonAborted   = errors.New("Aborted by user")              //nolint:staticcheck // shown as it is
-	reasonTurnEnded = errors.New("The turn ended")               //nolint:staticcheck // shown as it is
-	reasonEnded     = errors.New("Claude ended")                 //nolint:staticcheck // shown as it is
-	reasonWithdrawn = errors.New("Claude withdrew this request") //nolint:staticcheck // shown as it is
+	reasonAborted   = errors.New("Aborted by user")
+	reasonTurnEnded = errors.New("The turn ended")
+	reasonEnded     = errors.New("Claude ended")
+	reasonWithdrawn = errors.New("Claude withdrew this request")
 )
 
 const (
@@ -40,7 +40,7 @@ type request struct {
 func (c *conversation) asked(p *process, l *line) {
 	var r request
 	if err := json.Unmarshal(l.Request, &r); err != nil || r.Subtype != "can_use_tool" {
-		p.answer(l.RequestID, nil, fmt.Errorf("Unsupported control request subtype: %s", r.Subtype)) //nolint:staticcheck // as Claude says it
+		p.answer(l.RequestID, nil, fmt.Errorf("Unsupported control request subtype: %s", r.Subtype))
 		return
 	}
 	if r.ToolUseID == "" {

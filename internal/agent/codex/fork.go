@@ -15,16 +15,16 @@ import (
 func (c *conversation) callFork(ctx context.Context, params json.RawMessage) (any, error) {
 	var in wire.HistoryBoundary
 	if err := json.Unmarshal(params, &in); err != nil {
-		return nil, errors.New("Invalid fork request") //nolint:staticcheck // shown as it is
+		return nil, errors.New("Invalid fork request")
 	}
 	c.mu.Lock()
 	id, busy := c.threadID, c.turn != nil
 	c.mu.Unlock()
 	switch {
 	case id == "":
-		return nil, errors.New("Codex has no conversation to fork yet") //nolint:staticcheck // shown as it is
+		return nil, errors.New("Codex has no conversation to fork yet")
 	case busy:
-		return nil, errors.New("Codex is at work: fork the conversation when its turn has ended") //nolint:staticcheck // shown as it is
+		return nil, errors.New("Codex is at work: fork the conversation when its turn has ended")
 	}
 	fork := map[string]any{"threadId": id}
 	if in.MessageLocalID != "" {
@@ -46,7 +46,7 @@ func (c *conversation) callFork(ctx context.Context, params json.RawMessage) (an
 		} `json:"thread"`
 	}
 	if err := json.Unmarshal(raw, &r); err != nil || r.Thread.ID == "" {
-		return nil, errors.New("Codex answered without a forked conversation") //nolint:staticcheck // shown as it is
+		return nil, errors.New("Codex answered without a forked conversation")
 	}
 	// The fork is another session's: this process need not follow it.
 	if _, err := s.call(ctx, "thread/unsubscribe", map[string]any{"threadId": r.Thread.ID}, nil); err != nil {
@@ -64,7 +64,7 @@ func (c *conversation) before(ctx context.Context, id wire.LocalID, fork map[str
 	at := slices.IndexFunc(turns, func(t pastTurn) bool { return t.has(id) })
 	switch {
 	case at < 0:
-		return errors.New("Codex does not know that message: the conversation cannot be forked there") //nolint:staticcheck // shown as it is
+		return errors.New("Codex does not know that message: the conversation cannot be forked there")
 	case at == 0:
 		fork["beforeTurnId"] = turns[0].ID
 	default:

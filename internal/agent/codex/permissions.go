@@ -11,10 +11,10 @@ import (
 
 // Why a request that waits for a person is withdrawn, in words for that person.
 var (
-	reasonAborted   = errors.New("Aborted by user")             //nolint:staticcheck // shown as it is
-	reasonTurnEnded = errors.New("The turn ended")              //nolint:staticcheck // shown as it is
-	reasonEnded     = errors.New("Codex ended")                 //nolint:staticcheck // shown as it is
-	reasonWithdrawn = errors.New("Codex withdrew this request") //nolint:staticcheck // shown as it is
+	reasonAborted   = errors.New("Aborted by user")
+	reasonTurnEnded = errors.New("The turn ended")
+	reasonEnded     = errors.New("Codex ended")
+	reasonWithdrawn = errors.New("Codex withdrew this request")
 )
 
 // asked deals with a request of Codex's, on the reading goroutine. What needs a

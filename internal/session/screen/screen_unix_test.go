@@ -39,7 +39,7 @@ func show(ctx context.Context, t *testing.T, back bool) *shown {
 		v.wish <- wish
 		return err
 	}, func(tty *os.File) {
-		v.screen = New(Options{In: tty, Out: tty, Label: "Claude", Dir: "/work/project", Back: back, Code: func(string) (string, error) { return "█▀▄█", nil }})
+		v.screen = New(Options{In: tty, Out: tty, Label: "Claude", Dir: "/home/me/project", Back: back, Code: func(string) (string, error) { return "█▀▄█", nil }})
 		v.screen.Introduce("http://hub.example/sessions/1", func() bool { return true })
 	})
 	return v
