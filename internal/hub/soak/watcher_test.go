@@ -108,6 +108,8 @@ func (w *watcher) follow(ctx context.Context) error {
 	}
 	lines := bufio.NewReaderSize(body, 64<<10)
 	stall := w.nextStall()
+	var data []byte
+	var id string
 	for {
 		line, err := lines.ReadBytes('\n')
 		if err != nil {
@@ -116,11 +118,17 @@ func (w *watcher) follow(ctx context.Context) error {
 		line = bytes.TrimSuffix(line, []byte("\n"))
 		switch {
 		case bytes.HasPrefix(line, idField):
-			w.cursor = string(line[len(idField):])
+			id = string(line[len(idField):])
 		case bytes.HasPrefix(line, dataField):
-			if err := w.event(ctx, line[len(dataField):]); err != nil {
+			data = line[len(dataField):]
+		case len(line) == 0 && data != nil: // an event counts once it is whole
+			if err := w.event(ctx, data); err != nil {
 				return err
 			}
+			if id != "" {
+				w.cursor = id
+			}
+			data, id = nil, ""
 		}
 		if time.Now().After(stall) {
 			w.stalls++
