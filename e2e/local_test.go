@@ -152,6 +152,9 @@ func TestTwoSpacesTakeTheSessionBackToTheTerminal(t *testing.T) {
 	v.shows(w, "● Hello on the way.")
 	v.shows(w, "/sessions/"+string(w.id))
 	w.waitIdle()
+	v.shows(w, "Nobody is watching.")
+	w.watch()
+	v.shows(w, "Watched from 1 device, nobody is looking.")
 	v.typing(" ")
 	v.shows(w, "Press space again")
 	v.typing(" ")
@@ -173,6 +176,54 @@ func TestTwoSpacesTakeTheSessionBackToTheTerminal(t *testing.T) {
 	}
 }
 
+// TestAPromptThatTheAgentHadNotBegunWithIsNotLostAtASwitch takes the session
+// back to the terminal while a message waits in a Claude that is still starting.
+func TestAPromptThatTheAgentHadNotBegunWithIsNotLostAtASwitch(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.Text("Hello at the desk."), modeltest.Text("Hello on the way."))
+	begun, hold := filepath.Join(w.home, "begun"), filepath.Join(w.home, "hold")
+	script := fmt.Sprintf("#!/bin/sh\ncase \"$*\" in *stream-json*) echo x >> '%s'; while [ -e '%s' ]; do sleep 0.1; done;; esac\nexec '%s' \"$@\"\n", begun, hold, w.claude)
+	w.claude = filepath.Join(w.home, "slow-claude")
+	for path, content := range map[string]string{w.claude: script, hold: "x"} {
+		if err := os.WriteFile(path, []byte(content), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	starts := func(n int) {
+		t.Helper()
+		w.wait(fmt.Sprintf("start %d of the agent", n), func() bool {
+			raw, _ := os.ReadFile(begun)
+			return strings.Count(string(raw), "x") >= n
+		})
+	}
+	v := newTerminal(t)
+	w.startAt(v, "--permission-mode", "acceptEdits")
+	v.shows(w, "accept edits on")
+	v.enter(w, "Good morning")
+	w.waitSaid("Hello at the desk.")
+	w.waitIdle()
+	w.send("From the phone", "local-1")
+	starts(1)
+	v.shows(w, "space twice")
+	v.typing("  ")
+	starts(2) // the message still takes over
+	for _, m := range w.messages() {
+		if m.LocalID != nil && *m.LocalID == "local-1" && m.InvokedAt != nil {
+			t.Error("the message counts as taken, and no agent has it")
+		}
+	}
+	if err := os.Remove(hold); err != nil {
+		t.Fatal(err)
+	}
+	w.waitSaid("Hello on the way.")
+	w.waitIdle()
+	w.once("From the phone", "Hello on the way.")
+	requests := w.model.Requests()
+	if got := requests[len(requests)-1].All(); len(requests) != 2 || strings.Count(got, "From the phone") != 1 {
+		t.Errorf("the model was asked %d times, the last time %q", len(requests), got)
+	}
+}
+
 // TestSwitchesLoseAndDoubleNothing goes from side to side at random:
 // HAPI_E2E_SWITCHES times, or a few.
 func TestSwitchesLoseAndDoubleNothing(t *testing.T) {
@@ -185,6 +236,11 @@ func TestSwitchesLoseAndDoubleNothing(t *testing.T) {
 		switches = n
 	}
 	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("HAPI_E2E_SEED"); text != "" {
+		if _, err := fmt.Sscan(text, &seed); err != nil {
+			t.Fatal(err)
+		}
+	}
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
 	w := newWorld(t)
@@ -218,8 +274,10 @@ func TestSwitchesLoseAndDoubleNothing(t *testing.T) {
 			say(func(prompt string) { w.send(prompt, fmt.Sprintf("local-%d", len(said))) })
 		default:
 			v.shows(w, "space twice")
+			before := v.printed()
 			v.typing("  ")
 			w.side(true)
+			v.takesKeys(w, before)
 			v.shows(w, "accept edits on")
 			local, done = true, done+1
 		}

@@ -96,6 +96,24 @@ func (v *terminal) typing(keys string) {
 	}
 }
 
+// printed is how much was written to the terminal so far.
+func (v *terminal) printed() int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.raw.Len()
+}
+
+// takesKeys waits until Claude, started since, has the terminal: what earlier
+// programs drew may still be on the screen.
+func (v *terminal) takesKeys(w *world, since int) {
+	v.t.Helper()
+	w.wait("Claude to have the terminal", func() bool {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		return strings.Contains(v.raw.String()[since:], "\x1b[?2004h")
+	})
+}
+
 // attach makes the terminal a command's own.
 func (v *terminal) attach(cmd *exec.Cmd) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = v.tty, v.tty, v.tty

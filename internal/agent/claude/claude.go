@@ -7,6 +7,7 @@ package claude
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -65,6 +66,8 @@ type conversation struct {
 	closed   bool
 	tools    string // the file that names the session's tools
 
+	taking sync.Mutex // guards taken and over of turns
+
 	handling sync.Mutex // lines are handled one after another
 	convert  *converter // guarded by handling
 	catalog  agent.Catalog
@@ -73,7 +76,10 @@ type conversation struct {
 // turn is a prompt that Claude works on.
 type turn struct {
 	uuid        string
-	queued      bool // Claude said that it waits; results are not its own yet
+	accepted    func() // tells that Claude has the prompt; nil: nobody wants to know
+	queued      bool   // Claude said that it waits; results are not its own yet
+	taken       bool   // Claude has begun with it
+	over        bool   // Prompt has returned
 	interrupted bool
 	said        bool // something of it reached the conversation
 	notLoggedIn bool
@@ -116,15 +122,12 @@ func (c *conversation) attempt(ctx context.Context, p agent.Prompt) error {
 	if err != nil {
 		return err
 	}
-	t := &turn{uuid: newUUID(), ended: make(chan struct{})}
+	t := &turn{uuid: newUUID(), accepted: p.Accepted, ended: make(chan struct{})}
 	c.setTurn(t)
-	defer c.setTurn(nil)
+	defer c.leaveTurn(t)
 	if err := proc.write(userLine(t.uuid, promptText(p))); err != nil {
 		<-proc.done
 		return c.explainExit(proc, t)
-	}
-	if p.Accepted != nil {
-		p.Accepted()
 	}
 	select {
 	case <-t.ended:
@@ -160,6 +163,37 @@ func (c *conversation) setTurn(t *turn) {
 	c.turn = t
 }
 
+// leaveTurn ends a turn for us. What Claude says from now on is not about it.
+func (c *conversation) leaveTurn(t *turn) {
+	c.setTurn(nil)
+	c.taking.Lock()
+	defer c.taking.Unlock()
+	t.over = true
+}
+
+// took notes that Claude has begun with a prompt. A prompt that only lies in
+// its input may still be lost with the process, or be taken back.
+func (c *conversation) took(t *turn) {
+	if t == nil {
+		return
+	}
+	c.taking.Lock()
+	defer c.taking.Unlock()
+	if t.taken || t.over {
+		return
+	}
+	t.taken = true
+	if t.accepted != nil {
+		t.accepted()
+	}
+}
+
+func (c *conversation) hasTaken(t *turn) bool {
+	c.taking.Lock()
+	defer c.taking.Unlock()
+	return t.taken
+}
+
 func (c *conversation) current() *turn {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -180,7 +214,10 @@ func (c *conversation) Interrupt(ctx context.Context) error {
 	proc.withdrawAsks(reasonAborted)
 	ctx, cancel := context.WithTimeout(ctx, interruptWithin)
 	defer cancel()
-	_, err := proc.control(ctx, map[string]any{"subtype": "interrupt"})
+	withdrawn, err := proc.interrupt(ctx, t.uuid)
+	if withdrawn {
+		t.end(agent.ErrInterrupted)
+	}
 	if err == nil {
 		select {
 		case <-t.ended:
@@ -197,7 +234,9 @@ func (c *conversation) Interrupt(ctx context.Context) error {
 }
 
 // abandon stops a turn that nobody waits for any more. Without it Claude would
-// take the end of its input as a refusal of what it asked, and go on.
+// take the end of its input as a refusal of what it asked, and go on. A process
+// that has not begun with its prompt must not do so later: it is killed, and
+// the prompt is not accepted.
 func (c *conversation) abandon(ctx context.Context, proc *process, t *turn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), endWithin)
 	defer cancel()
@@ -205,15 +244,37 @@ func (c *conversation) abandon(ctx context.Context, proc *process, t *turn) {
 	t.interrupted = true
 	c.mu.Unlock()
 	proc.withdrawAsks(reasonEnded)
-	if _, err := proc.control(ctx, map[string]any{"subtype": "interrupt"}); err != nil {
-		c.log.Debug("claude did not stop when asked", "err", err)
+	withdrawn, err := proc.interrupt(ctx, t.uuid)
+	switch {
+	case withdrawn:
 		return
+	case err != nil:
+		c.log.Debug("claude did not stop when asked", "err", err)
+	default:
+		select {
+		case <-t.ended:
+		case <-proc.done:
+		case <-ctx.Done():
+		}
 	}
-	select {
-	case <-t.ended:
-	case <-proc.done:
-	case <-ctx.Done():
+	if !c.hasTaken(t) {
+		proc.kill()
+		<-proc.done
 	}
+}
+
+// interrupt asks Claude to end its turn. withdrawn says that it had not begun
+// with a prompt, and now will not.
+func (p *process) interrupt(ctx context.Context, prompt string) (withdrawn bool, err error) {
+	raw, err := p.control(ctx, map[string]any{"subtype": "interrupt", "cancel_queued": true})
+	if err != nil {
+		return false, err
+	}
+	var reply struct {
+		Cancelled []string `json:"cancelled"`
+	}
+	_ = json.Unmarshal(raw, &reply) // older versions say nothing
+	return slices.Contains(reply.Cancelled, prompt), nil
 }
 
 // Configure implements agent.Conversation. What Claude cannot change while it

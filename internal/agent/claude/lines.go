@@ -106,10 +106,25 @@ func (c *conversation) handle(p *process, raw []byte) {
 // that ends something it did by itself.
 func (c *conversation) queuedOrStarted(l *line) {
 	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.turn != nil && c.turn.uuid == l.CommandUUID {
-		c.turn.queued = l.State == "queued"
+	t := c.turn
+	ours := t != nil && t.uuid == l.CommandUUID
+	if ours {
+		t.queued = l.State == "queued"
 	}
+	c.mu.Unlock()
+	if ours && (l.State == "started" || l.State == "completed") {
+		c.took(t)
+	}
+}
+
+// begun is the running turn, if what Claude says now can be about it.
+func (c *conversation) begun() *turn {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.turn == nil || c.turn.queued {
+		return nil
+	}
+	return c.turn
 }
 
 // record converts a line for the conversation and follows what it says about
@@ -149,6 +164,7 @@ func (c *conversation) system(l *line) {
 	switch l.Subtype {
 	case "init":
 		c.learn(l)
+		c.took(c.begun()) // each turn begins with it
 	case "status":
 		if t := c.current(); t != nil && l.CompactResult == "failed" {
 			t.compactFail = l.CompactError
@@ -230,7 +246,11 @@ func (c *conversation) finish(t *turn, l *line) {
 	case queued:
 		return
 	default:
-		t.end(c.outcome(t, l))
+		outcome := c.outcome(t, l)
+		if bad := (*badResume)(nil); !errors.As(outcome, &bad) {
+			c.took(t)
+		}
+		t.end(outcome)
 	}
 }
 

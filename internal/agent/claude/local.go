@@ -232,7 +232,7 @@ func (t *terminal) follows(e hook.Event) {
 	if fresh {
 		t.native = e.SessionID
 	}
-	if e.Transcript != "" && e.Transcript != t.main {
+	if e.Transcript != "" && !sameFile(e.Transcript, t.main) {
 		if t.main != "" {
 			t.left = append(t.left, t.main)
 		}
@@ -242,6 +242,19 @@ func (t *terminal) follows(e hook.Event) {
 	if fresh {
 		t.host.Resumable(e.SessionID)
 	}
+}
+
+// sameFile says whether two names are of one file: Claude resolves links.
+func sameFile(a, b string) bool {
+	if a == b {
+		return true
+	}
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // adopt takes over what the person changed at the terminal. What Claude says

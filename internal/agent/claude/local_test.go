@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -132,5 +133,23 @@ func TestARequestAtTheTerminalIsShownAndSettled(t *testing.T) {
 	}
 	if n.working {
 		t.Error("an interrupted turn still works")
+	}
+}
+
+func TestATranscriptUnderAnotherNameIsTheSame(t *testing.T) {
+	t.Parallel()
+	v, n, main := observing(t)
+	appendTo(t, main, promptLine("1")) // it came by the hub
+	v.main, v.native = main, "s1"
+	v.agent.known.skip(main, false)
+	link := filepath.Join(t.TempDir(), "linked")
+	if err := os.Symlink(filepath.Dir(main), link); err != nil {
+		t.Fatal(err)
+	}
+	v.hook(hook.Event{Name: "SessionStart", SessionID: "s1", Transcript: filepath.Join(link, "s1.jsonl")})
+	appendTo(t, main, promptLine("2"))
+	v.finish()
+	if want := []string{"Hello 2"}; !cmp.Equal(n.rows, want) {
+		t.Errorf("told %q, want %q", n.rows, want)
 	}
 }

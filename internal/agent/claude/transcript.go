@@ -25,7 +25,9 @@ type transcripts struct {
 // transcript is a file and how much of it is known.
 type transcript struct {
 	offset int64
-	side   string // the call that started the sub-agent whose transcript it is
+	end    byte      // the last one that was read; 0: not known
+	last   time.Time // when the latest of it was said that is known
+	side   string    // the call that started the sub-agent whose transcript it is
 }
 
 // entry is a line of a transcript, as far as it is looked at.
@@ -46,6 +48,10 @@ type entry struct {
 	Permission       struct {
 		Decision string `json:"decision"`
 	} `json:"permissionDecision"`
+	// ForkedFrom is of a line that was copied when its person branched off.
+	ForkedFrom struct {
+		SessionID string `json:"sessionId"`
+	} `json:"forkedFrom"`
 
 	side string // the sub-agent's call
 	at   time.Time
@@ -64,8 +70,22 @@ func (t *transcripts) skip(main string, butTerminal bool) {
 		if butTerminal {
 			end = terminalFrom(path)
 		}
-		t.file(path).offset = end
+		f := t.file(path)
+		f.offset, f.last = end, info.ModTime()
 	}
+}
+
+// knows says whether a conversation was read: what is copied from it was told.
+func (t *transcripts) knows(id string) bool {
+	if id == "" {
+		return false
+	}
+	for path := range t.files {
+		if strings.TrimSuffix(filepath.Base(path), ".jsonl") == id {
+			return true
+		}
+	}
+	return false
 }
 
 // terminalFrom is where the lines of a transcript begin that were written last,
@@ -152,11 +172,13 @@ func (t *transcripts) readFile(path, side string, atEnd bool) ([]*entry, error) 
 	}
 	defer file.Close() //nolint:errcheck // it was read
 	info, err := file.Stat()
-	switch {
-	case err != nil:
+	if err != nil {
 		return nil, err
-	case info.Size() < known.offset: // written anew; what is known is told apart by its key
-		known.offset = 0
+	}
+	var after time.Time
+	switch {
+	case known.rewritten(file, info.Size()):
+		known.offset, known.end, after = 0, 0, known.last
 	case info.Size() == known.offset:
 		return nil, nil
 	}
@@ -171,13 +193,31 @@ func (t *transcripts) readFile(path, side string, atEnd bool) ([]*entry, error) 
 			return entries, nil // the rest is still being written
 		}
 		known.offset += int64(len(raw))
-		if e := parseEntry(raw, side); e != nil {
+		if len(raw) > 0 {
+			known.end = raw[len(raw)-1]
+		}
+		if e := parseEntry(raw, side); e != nil && (after.IsZero() || e.at.After(after)) && !t.knows(e.ForkedFrom.SessionID) {
 			entries = append(entries, e)
+			if e.at.After(known.last) {
+				known.last = e.at
+			}
 		}
 		if err != nil {
 			return entries, nil
 		}
 	}
+}
+
+// rewritten says whether the file is not the one any more that was read so far:
+// Claude takes lines back when it begins an answer anew. Not all of what stands
+// there then has a row of the same key: prompts that came by the hub have none.
+func (f *transcript) rewritten(file io.ReaderAt, size int64) bool {
+	if size <= f.offset || f.end == 0 {
+		return size < f.offset
+	}
+	end := make([]byte, 1)
+	_, err := file.ReadAt(end, f.offset-1)
+	return err == nil && end[0] != f.end
 }
 
 // kinds are the lines we look at: the others, some of them huge, are not read.

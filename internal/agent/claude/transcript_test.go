@@ -158,3 +158,47 @@ func TestTheEndOfAStayAtTheTerminalIsSaidAgain(t *testing.T) {
 		t.Errorf("got %v, want what was said at the terminal last", got)
 	}
 }
+
+func TestWhatIsKnownIsNotSaidAgainFromATranscriptThatWasRewritten(t *testing.T) {
+	t.Parallel()
+	main := filepath.Join(t.TempDir(), "s1.jsonl")
+	line := func(id, at string) string {
+		return transcriptLine("user", id, at, map[string]any{"role": "user", "content": "Hello " + id}, map[string]any{"entrypoint": "sdk-cli"})
+	}
+	appendTo(t, main, line("a", "01")+line("b", "02")+line("c", "03"))
+	known := &transcripts{}
+	if got := ids(t, known, main, false); !cmp.Equal(got, []string{"a", "b", "c"}) {
+		t.Fatalf("got %v", got)
+	}
+	rewrite := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(main, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rewrite(line("a", "01") + line("b", "02")) // the last line was taken back
+	if got := ids(t, known, main, false); len(got) != 0 {
+		t.Errorf("said again: %v", got)
+	}
+	rewrite(line("a", "01") + line("d-with-a-longer-name", "04") + line("e", "05")) // it grew again before we looked
+	if got := ids(t, known, main, false); !cmp.Equal(got, []string{"d-with-a-longer-name", "e"}) {
+		t.Errorf("got %v, want what is new", got)
+	}
+}
+
+func TestABranchOfAKnownConversationSaysOnlyWhatIsNew(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	main, branch := filepath.Join(dir, "s1.jsonl"), filepath.Join(dir, "s2.jsonl")
+	said := map[string]any{"role": "user", "content": "Hello"}
+	copied := func(id, from string) string {
+		return transcriptLine("user", id, "01", said, map[string]any{"forkedFrom": map[string]any{"sessionId": from, "messageUuid": id}})
+	}
+	appendTo(t, main, transcriptLine("user", "a", "01", said, nil))
+	appendTo(t, branch, copied("a", "s1")+copied("z", "s0")+transcriptLine("user", "b", "02", said, nil))
+	known := &transcripts{}
+	known.skip(main, false)
+	if got := ids(t, known, branch, false); !cmp.Equal(got, []string{"z", "b"}) {
+		t.Errorf("got %v, want what the hub does not have", got)
+	}
+}
