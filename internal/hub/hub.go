@@ -161,6 +161,7 @@ func (h *Hub) assemble(c *home.Hub, o Options, st *store.Store, bus *events.Bus)
 		Notes: h.notes, Push: browsers, Settings: settings, Storage: st, Tokens: h.tokens,
 		Lifecycle: h.lifecycle, Usage: h.usage, Bus: bus, Changes: st, Origins: origins, WebUI: app, Ready: h.ready.Load, Logger: h.log, Counted: h.metrics.Route,
 	})
+	processes.WatchedBy(h.api.WatchersOf)
 	if err := h.notifyBy(c, browsers); err != nil {
 		return err
 	}

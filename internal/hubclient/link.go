@@ -53,6 +53,8 @@ type Link struct {
 	// greeted says that the hub of this connection said what it can do; nothing
 	// is sent before. acknowledges says whether it confirms messages.
 	greeted, acknowledges atomic.Bool
+	// countsWatchers says whether the hub knows who watches.
+	countsWatchers atomic.Bool
 
 	metadata *versioned
 	state    *versioned
@@ -146,6 +148,7 @@ func (l *Link) resume() {
 		return
 	}
 	l.acknowledges.Store(health.Capabilities[wire.CapabilityAcknowledgedMessages])
+	l.countsWatchers.Store(health.Capabilities[wire.CapabilityWatchers])
 	l.outbox.rewind(nil)
 	l.greeted.Store(true)
 	l.nudge()

@@ -238,7 +238,15 @@ func (s *Session) show(ctx context.Context) {
 	if s.screen == nil {
 		return
 	}
+	asking, stop := context.WithCancel(ctx)
+	asked := make(chan struct{})
+	go func() {
+		defer close(asked)
+		s.lookForWatchers(asking)
+	}()
 	wish, err := s.screen.Show(ctx)
+	stop()
+	<-asked
 	if err != nil {
 		s.log.Warn("the terminal shows nothing", "err", err)
 	}

@@ -52,3 +52,18 @@ type HubHealth struct {
 // CapabilityAcknowledgedMessages says that the hub acknowledges `message`
 // after its commit and deduplicates it by client key.
 const CapabilityAcknowledgedMessages = "acknowledgedMessages"
+
+// CapabilityWatchers says that the hub answers `session-watchers`.
+const CapabilityWatchers = "sessionWatchers"
+
+// AskWatchers is the payload of `session-watchers`, by which a session process
+// asks who watches; the acknowledgement is Watchers.
+type AskWatchers struct {
+	SID SessionID `json:"sid"`
+}
+
+// Watchers count the clients that are told what happens in a session.
+type Watchers struct {
+	Connected int `json:"connected"` // event streams that are open
+	Looking   int `json:"looking"`   // of these, the ones a person has on the screen
+}

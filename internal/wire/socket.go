@@ -19,6 +19,7 @@ const (
 	EventRPCRegister           = "rpc-register"
 	EventRPCUnregister         = "rpc-unregister"
 	EventPing                  = "ping"
+	EventWatchers              = "session-watchers"
 	EventUpdate                = "update"
 	EventRPCRequest            = "rpc-request"
 	EventError                 = "error"

@@ -36,7 +36,7 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 
-	watcher := a.watchers.add(filter.Namespace, callerOf(r).ReadOnly(), r.URL.Query().Get("visibility") == "visible", sub.Call)
+	watcher := a.watchers.add(filter, callerOf(r).ReadOnly(), r.URL.Query().Get("visibility") == "visible", sub.Call)
 	defer a.watchers.remove(watcher)
 	ctx, cancel := a.streamContext(r)
 	defer cancel()

@@ -9,6 +9,7 @@ import (
 // capabilities tell clients what this hub can do; a missing key means no.
 var capabilities = map[string]bool{
 	wire.CapabilityAcknowledgedMessages: true,
+	wire.CapabilityWatchers:             true,
 	"titleSuggestion":                   false,
 	"workGraph":                         false,
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"hapi/internal/hub/answer"
+	"hapi/internal/hub/events"
 	"hapi/internal/wire"
 )
 
@@ -26,14 +27,15 @@ type watchers struct {
 type watcher struct {
 	id        string
 	namespace wire.Namespace
+	filter    events.Filter
 	onlyLooks bool // a display on a wall: nobody can answer there
 	visible   atomic.Bool
 	writing   atomic.Int64 // since when a write has been under way, in Unix nanoseconds; 0 when none is
 	toasts    toasts
 }
 
-func (ws *watchers) add(ns wire.Namespace, onlyLooks, visible bool, call func()) *watcher {
-	w := &watcher{id: uuid.NewString(), namespace: ns, onlyLooks: onlyLooks, toasts: toasts{call: call}}
+func (ws *watchers) add(filter events.Filter, onlyLooks, visible bool, call func()) *watcher {
+	w := &watcher{id: uuid.NewString(), namespace: filter.Namespace, filter: filter, onlyLooks: onlyLooks, toasts: toasts{call: call}}
 	w.visible.Store(visible)
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
@@ -76,6 +78,28 @@ func (ws *watchers) looking(ns wire.Namespace, now time.Time) (list []*watcher) 
 		}
 	}
 	return list
+}
+
+// of counts the streams that tell of a session. Streams whose reader does not
+// take what is written do not count.
+func (ws *watchers) of(ns wire.Namespace, id wire.SessionID, now time.Time) (n wire.Watchers) {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	for _, w := range ws.open {
+		if w.namespace != ns || !w.filter.All && w.filter.SessionID != id || w.stalled(now) {
+			continue
+		}
+		n.Connected++
+		if w.visible.Load() {
+			n.Looking++
+		}
+	}
+	return n
+}
+
+// WatchersOf counts the clients that are told what happens in a session.
+func (a *API) WatchersOf(ns wire.Namespace, id wire.SessionID) wire.Watchers {
+	return a.watchers.of(ns, id, time.Now())
 }
 
 func (w *watcher) stalled(now time.Time) bool {

@@ -60,6 +60,7 @@ type Plane struct {
 
 	settings  Settings
 	terminals *terminals.Service
+	watched   func(ns wire.Namespace, id wire.SessionID) wire.Watchers
 }
 
 // Settings are those that the owner switches while the hub runs.
@@ -92,6 +93,7 @@ func New(d Deps) *Plane {
 		wire.EventRPCRegister:           p.rpcRegister,
 		wire.EventRPCUnregister:         p.rpcUnregister,
 		wire.EventPing:                  p.ping,
+		wire.EventWatchers:              p.watchers,
 
 		wire.EventTerminalReady:  p.terminalReady,
 		wire.EventTerminalOutput: p.terminalOutput,
@@ -105,6 +107,12 @@ func New(d Deps) *Plane {
 		})
 	}
 	return p
+}
+
+// WatchedBy says how to find out who watches a session. It comes before anything
+// else.
+func (p *Plane) WatchedBy(count func(ns wire.Namespace, id wire.SessionID) wire.Watchers) {
+	p.watched = count
 }
 
 func first(args []json.RawMessage) json.RawMessage {

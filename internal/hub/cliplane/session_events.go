@@ -254,6 +254,20 @@ func (p *Plane) answerFor(c *peer, id wire.SessionID, err error, ack socketio.Ac
 }
 
 // ping answers when everything emitted before it is durable.
+// watchers tells a process who watches its session.
+func (p *Plane) watchers(c *peer, raw json.RawMessage, ack socketio.Ack) {
+	var in wire.AskWatchers
+	if json.Unmarshal(raw, &in) != nil || in.SID == "" {
+		ack(wire.VersionedAck{Result: wire.WriteError})
+		return
+	}
+	if err := p.sessions.Access(c.ns, in.SID); err != nil {
+		c.refuse(err, string(in.SID), ack)
+		return
+	}
+	ack(p.watched(c.ns, in.SID))
+}
+
 func (p *Plane) ping(c *peer, _ json.RawMessage, ack socketio.Ack) {
 	err := p.messages.Flush(c.durable(), func(err error) {
 		if err == nil {

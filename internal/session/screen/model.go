@@ -7,6 +7,8 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"hapi/internal/wire"
 )
 
 const (
@@ -103,7 +105,11 @@ func (m *model) draw() string {
 	s := m.screen
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	head := []string{bold + "hapi" + plain + " · " + s.o.Label + " · " + s.o.Dir, m.status(), faint + s.link + plain, ""}
+	head := []string{bold + "hapi" + plain + " · " + s.o.Label + " · " + s.o.Dir, m.status(), faint + s.link + plain}
+	if s.watchers != nil {
+		head = append(head, faint+watching(s.watchers)+plain)
+	}
+	head = append(head, "")
 	foot := append([]string{""}, append(m.waiting(), m.keys())...)
 	room := max(0, m.height-len(head)-len(foot))
 	body := m.body(room)
@@ -128,6 +134,26 @@ func (m *model) status() string {
 		return "● working"
 	default:
 		return "● waiting for a message"
+	}
+}
+
+// watching is who watches, in words.
+func watching(n *wire.Watchers) string {
+	looking := "nobody is looking"
+	switch n.Looking {
+	case 0:
+	case 1:
+		looking = "1 is looking"
+	default:
+		looking = fmt.Sprintf("%d are looking", n.Looking)
+	}
+	switch n.Connected {
+	case 0:
+		return "Nobody is watching."
+	case 1:
+		return "Watched from 1 device, " + looking + "."
+	default:
+		return fmt.Sprintf("Watched from %d devices, %s.", n.Connected, looking)
 	}
 }
 

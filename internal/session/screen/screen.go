@@ -54,6 +54,7 @@ type Screen struct {
 	lines     []string
 	requests  []agent.PermissionRequest // that wait, the oldest first
 	working   bool
+	watchers  *wire.Watchers // nil: not known
 }
 
 // New makes a Screen. It is blank until Show.
@@ -94,6 +95,19 @@ func (s *Screen) Answered(id wire.RequestID) {
 			}
 		}
 	})
+}
+
+// Watched tells who watches the session; nil: that is not known.
+func (s *Screen) Watched(n *wire.Watchers) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	same := s.watchers == n || s.watchers != nil && n != nil && *s.watchers == *n
+	s.mu.Unlock()
+	if !same {
+		s.change(func() { s.watchers = n })
+	}
 }
 
 func (s *Screen) change(do func()) {

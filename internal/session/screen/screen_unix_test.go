@@ -18,6 +18,7 @@ import (
 	"golang.org/x/term"
 
 	"hapi/internal/agent"
+	"hapi/internal/wire"
 )
 
 // shown is a screen on a terminal with a person in front of it.
@@ -155,6 +156,17 @@ func TestTheScreenShowsWhatTheAgentDoesAndAsks(t *testing.T) {
 	v.wait("waiting for an answer")
 	v.screen.Answered("r1")
 	v.until("the request to go", func() bool { return !v.sees("? Write") })
+	if v.sees("atch") {
+		t.Error("it says who watches, which nobody told")
+	}
+	for want, n := range map[string]*wire.Watchers{
+		"Nobody is watching.": {}, "Watched from 1 device, nobody is looking.": {Connected: 1}, "Watched from 3 devices, 2 are looking.": {Connected: 3, Looking: 2},
+	} {
+		v.screen.Watched(n)
+		v.wait(want)
+	}
+	v.screen.Watched(nil)
+	v.until("it not to be known any more", func() bool { return !v.sees("atch") })
 	v.press("q")
 	v.wait("█▀▄█")
 	v.press("q")
