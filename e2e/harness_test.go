@@ -215,7 +215,7 @@ func (p *process) kill() {
 }
 
 func (w *world) env(extra ...string) []string {
-	return append(append(w.model.Env(w.t, w.user, w.project), "HAPI_HOME="+w.home, "HAPI_LISTEN_PORT="+w.port, "HAPI_API_URL="+w.url("")), extra...)
+	return append(append(w.model.Env(w.t, w.user, w.project), "HAPI_HOME="+w.home, "HAPI_LISTEN_PORT="+w.port, "HAPI_API_URL="+w.url(""), "HAPI_RUNNER_AUTOSTART=0"), extra...)
 }
 
 func (w *world) url(path string) string { return "http://127.0.0.1:" + w.port + path }

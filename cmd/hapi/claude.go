@@ -79,7 +79,7 @@ func runClaude(cmd *cobra.Command, o claudeOptions) error {
 		return fmt.Errorf("find hapi's own executable: %w", err)
 	}
 	return launch{
-		agent: claude.New(self), begin: o.begin, terminal: true, startedBy: o.startedBy, existing: o.existing,
+		agent: claude.New(self), begin: o.begin, terminal: true, runner: true, startedBy: o.startedBy, existing: o.existing,
 		open: agent.Options{
 			Path: os.Getenv("HAPI_CLAUDE_PATH"), Resume: o.resume, Fork: o.fork, Args: o.rest,
 			Config: agent.Config{PermissionMode: o.mode, Model: session.NormaliseModel(o.model), Effort: session.NormaliseEffort(o.effort)},

@@ -26,6 +26,7 @@ type launch struct {
 	open      agent.Options
 	begin     session.Side // empty: as the terminal allows
 	terminal  bool         // the agent has an interface of its own for a terminal
+	runner    bool         // started by a person, it starts the machine's runner along
 	startedBy string       // terminal or runner
 	existing  string       // a session of the hub to go on with
 	label     string       // of the agent; empty: its flavor's
@@ -60,6 +61,9 @@ func (l launch) run(cmd *cobra.Command) error {
 	defer closeLog()
 	for _, name := range c.Ignored {
 		fmt.Fprintf(cmd.ErrOrStderr(), "Warning: the extra header %s is not text and is left out.\n", name)
+	}
+	if l.runner && l.startedBy != "runner" {
+		ensureRunner(ctx, data, c, logger, cmd.ErrOrStderr())
 	}
 	client := hubclient.New(hubclient.Options{BaseURL: c.APIURL.Text, Token: c.Token.Text, Headers: c.Headers, Logger: logger})
 	l.open.Dir, l.open.Logger, l.open.Scratch = dir, logger, filepath.Join(data.Path("tmp"), "hooks")
