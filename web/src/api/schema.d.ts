@@ -33,6 +33,7 @@ export interface paths {
                          *       "protocolVersion": 1,
                          *       "capabilities": {
                          *         "acknowledgedMessages": true,
+                         *         "sessionWatchers": true,
                          *         "titleSuggestion": false,
                          *         "workGraph": false
                          *       },
