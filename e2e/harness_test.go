@@ -196,8 +196,12 @@ func (w *world) runIn(v *terminal, dir string, env []string, args ...string) *pr
 		select {
 		case <-p.done:
 		case <-time.After(20 * time.Second):
-			_ = cmd.Process.Kill()
-			<-p.done
+			_ = cmd.Process.Signal(syscall.SIGQUIT) // it prints what it waits for
+			select {
+			case <-p.done:
+			case <-time.After(5 * time.Second):
+				p.kill()
+			}
 			w.t.Errorf("hapi %q did not end when asked", args)
 		}
 		if out := p.out.String(); strings.Contains(out, "panic") || strings.Contains(out, "DATA RACE") {
