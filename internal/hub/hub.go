@@ -242,6 +242,7 @@ func (h *Hub) run(ctx context.Context, listener net.Listener, ready func()) erro
 	group.Go(func() error { return h.terminals.Run(running) })
 	group.Go(func() error { return h.usage.Run(running) })
 	group.Go(func() error { return h.notify.Run(running) })
+	group.Go(func() error { return giveBack(running) })
 	group.Go(func() error {
 		if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
 			return fmt.Errorf("serve: %w", err)
@@ -266,8 +267,8 @@ func (h *Hub) stop(ctx context.Context, server *http.Server) error {
 	defer cancel()
 	var group errgroup.Group
 	group.Go(func() error { return h.io.Shutdown(ctx) })
+	group.Go(func() error { return h.api.CloseStreams(ctx) })
 	group.Go(func() error { return server.Shutdown(ctx) })
-	h.api.CloseStreams()
 	h.lifecycle.Close()
 	h.tokens.Close()
 	if err := group.Wait(); err != nil {

@@ -342,7 +342,9 @@ func (s *Server) openSocket(w http.ResponseWriter, r *http.Request) {
 }
 
 // readSocket reads on a goroutine of its own, so that the request with its
-// headers and buffers is not kept as long as the connection.
+// headers and buffers is not kept as long as the connection. With each heartbeat
+// the next one takes over: what a burst of events made of the stack is not kept
+// while nothing comes.
 func (s *Server) readSocket(e *engine, c *socketCarrier) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -352,7 +354,9 @@ func (s *Server) readSocket(e *engine, c *socketCarrier) {
 	}
 	s.running.Go(func() {
 		defer s.survive(e)
-		c.readInto(context.Background(), e)
+		if c.readToBeat(context.Background(), e) {
+			s.readSocket(e, c)
+		}
 	})
 }
 

@@ -147,6 +147,13 @@ func readAll(r io.Reader, b []byte) ([]byte, error) {
 
 // readInto handles what the peer sends until the connection ends.
 func (c *socketCarrier) readInto(ctx context.Context, e *engine) {
+	for c.readToBeat(ctx, e) {
+	}
+}
+
+// readToBeat handles what the peer sends up to its next heartbeat. It says
+// whether the connection goes on.
+func (c *socketCarrier) readToBeat(ctx context.Context, e *engine) bool {
 	for {
 		b, err := c.read(ctx)
 		if err == nil {
@@ -154,12 +161,15 @@ func (c *socketCarrier) readInto(ctx context.Context, e *engine) {
 		}
 		switch {
 		case err == nil:
+			if b[0] == enginePing || b[0] == enginePong {
+				return true
+			}
 		case errors.Is(err, errViolation), errors.Is(err, errPacket):
 			e.close("parse error", polite)
-			return
+			return false
 		default:
 			e.close("transport close", abrupt)
-			return
+			return false
 		}
 	}
 }

@@ -81,14 +81,11 @@ type API struct {
 	watchers watchers
 	uploads  chan struct{} // one token for each upload being relayed
 	panics   atomic.Int64
-
-	closing context.Context // ends when streams must
-	close   context.CancelFunc
 }
 
 // New makes the plane.
 func New(d Deps) *API {
-	a := &API{
+	return &API{
 		auth: d.Auth, ownerID: d.OwnerID, sessions: d.Sessions, messages: d.Messages, machines: d.Machines, lifecycle: d.Lifecycle,
 		rpc: d.RPC, bus: d.Bus, changes: d.Changes, origins: d.Origins, webUI: d.WebUI, ready: d.Ready, log: d.Logger, counted: d.Counted,
 		notes: d.Notes,
@@ -96,13 +93,11 @@ func New(d Deps) *API {
 		usage:   d.Usage,
 		uploads: make(chan struct{}, maxUploads),
 	}
-	a.closing, a.close = context.WithCancel(context.Background())
-	return a
 }
 
-// CloseStreams ends every event stream; clients reconnect and resume. Streams
-// asked for afterwards are refused as not connected.
-func (a *API) CloseStreams() { a.close() }
+// CloseStreams ends every event stream and waits for that; clients reconnect and
+// resume. Those whose reader takes nothing are cut when ctx ends.
+func (a *API) CloseStreams(ctx context.Context) error { return a.watchers.close(ctx) }
 
 // Watchers counts the open event streams.
 func (a *API) Watchers() int { return a.watchers.count() }

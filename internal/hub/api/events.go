@@ -1,21 +1,14 @@
 package api
 
 import (
-	"context"
-	"errors"
 	"net/http"
 	"net/url"
 	"strings"
-	"time"
 
 	"hapi/internal/hub/events"
 	"hapi/internal/hub/negotiate"
 	"hapi/internal/wire"
 )
-
-// errTokenExpired ends a stream whose token ran out; the client comes back
-// with a fresh one and its cursor.
-var errTokenExpired = errors.New("session token expired")
 
 // events serves GET /api/events: the handshake first, then what the client
 // missed, then what happens.
@@ -30,54 +23,26 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	sub, resume := a.bus.Subscribe(filter, lastEventID(r))
-	defer sub.Close()
 	missed, err := a.missed(r.Context(), sub, resume, filter)
 	if err != nil {
+		sub.Close()
 		return err
 	}
-
-	watcher := a.watchers.add(filter, callerOf(r).ReadOnly(), r.URL.Query().Get("visibility") == "visible", sub.Call)
-	defer a.watchers.remove(watcher)
-	ctx, cancel := a.streamContext(r)
-	defer cancel()
-	s := &stream{w: w, conn: http.NewResponseController(w), watcher: watcher, gzip: compressed}
+	caller := callerOf(r)
+	watcher := newWatcher(sub, filter, caller.ReadOnly(), r.URL.Query().Get("visibility") == "visible")
 	streamHead(w, compressed)
-	err = s.run(ctx, sub, missed)
-	a.log.DebugContext(r.Context(), "event stream ended", "subscription", watcher.id, "cause", err)
+	s, err := takeOver(w, r, watcher, compressed)
+	if err != nil {
+		sub.Close()
+		a.log.DebugContext(r.Context(), "event stream not begun", "subscription", watcher.id, "err", err)
+		panic(http.ErrAbortHandler) // the answer has begun
+	}
+	if !a.watchers.add(watcher) { // the hub is stopping
+		sub.Close()
+		return s.conn.Close()
+	}
+	a.follow(s, caller, missed)
 	return nil
-}
-
-// run holds the stream from handshake to end.
-func (s *stream) run(ctx context.Context, sub *events.Subscription, missed missed) error {
-	// The server's own deadlines are for requests that end.
-	if err := s.conn.SetReadDeadline(time.Time{}); err != nil {
-		return err
-	}
-	if err := s.open(handshake(s.watcher.id, missed.resumed)); err != nil {
-		return err
-	}
-	if len(missed.frames) > 0 {
-		if err := s.say(missed.frames); err != nil {
-			return err
-		}
-	}
-	err := s.follow(ctx, sub)
-	s.end()
-	return err
-}
-
-// streamContext ends with the request, the token, the access token behind it or
-// the hub.
-func (a *API) streamContext(r *http.Request) (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(r.Context())
-	stop := context.AfterFunc(a.closing, cancel)
-	unwatch := callerOf(r).Ended(cancel)
-	end := func() { stop(); unwatch(); cancel() }
-	if expires := callerOf(r).Expires; !expires.IsZero() {
-		timed, cancelTimer := context.WithDeadlineCause(ctx, expires, errTokenExpired)
-		return timed, func() { cancelTimer(); end() }
-	}
-	return ctx, end
 }
 
 func streamHead(w http.ResponseWriter, compressed bool) {
@@ -96,9 +61,6 @@ func streamHead(w http.ResponseWriter, compressed bool) {
 func (a *API) eventFilter(r *http.Request) (events.Filter, error) {
 	if err := a.connected(); err != nil {
 		return events.Filter{}, err
-	}
-	if a.closing.Err() != nil {
-		return events.Filter{}, wire.ErrNotConnected
 	}
 	f := parseEventFilter(r.URL.Query(), callerOf(r).NS)
 	if f.SessionID != "" {

@@ -4,12 +4,17 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"hash/crc32"
+	"net"
 	"net/http"
+	"runtime/debug"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
+	"hapi/internal/hub/auth"
 	"hapi/internal/hub/events"
 	"hapi/internal/wire"
 )
@@ -33,14 +38,22 @@ const (
 	keptBuffer = 256 << 10
 )
 
-// stream writes frames to one client.
+// stream writes frames to one client, on the connection of its request: the
+// request itself, with its buffers and what its handling made of the stack, is
+// not kept as long as the stream.
 type stream struct {
-	w       http.ResponseWriter
-	conn    *http.ResponseController
+	conn    net.Conn
+	chunked bool // as HTTP/1.1 wants an answer of unknown length
 	watcher *watcher
 	gzip    bool
 	sum     uint32 // of everything said so far, for the gzip trailer
 	size    uint32
+
+	beat    *time.Timer
+	beatDue atomic.Bool
+	ended   atomic.Pointer[string] // why somebody else ended it
+	reading sync.WaitGroup
+	stop    []func() bool // who waits for its end
 }
 
 // gzipHeader comes before the deflate blocks, which all watchers share.
@@ -49,45 +62,119 @@ var gzipHeader = []byte{0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 255}
 // lastBlock is an empty final deflate block.
 var lastBlock = []byte{3, 0}
 
+// lastChunk ends a chunked answer.
+var lastChunk = []byte("0\r\n\r\n")
+
+// chunkRoom is what pieces keep free in front, for their length as a chunk.
+const chunkRoom = len("ffffffff\r\n")
+
 var buffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// open sends the head of the answer and the frame that comes before all others.
-func (s *stream) open(first []byte) error {
-	s.w.WriteHeader(http.StatusOK)
-	if s.gzip {
-		if err := s.write(gzipHeader); err != nil {
-			return err
-		}
+// takeOver sends the head of the answer and takes the connection.
+func takeOver(w http.ResponseWriter, r *http.Request, watcher *watcher, gzip bool) (*stream, error) {
+	w.WriteHeader(http.StatusOK)
+	conn, _, err := http.NewResponseController(w).Hijack()
+	if err != nil {
+		return nil, err
 	}
-	return s.say(first)
+	watcher.cut = func() { _ = conn.Close() }
+	return &stream{conn: conn, chunked: r.ProtoAtLeast(1, 1), watcher: watcher, gzip: gzip}, nil
 }
 
-// follow writes what the subscription has until ctx ends, the reader is gone
-// or the ring overtakes it.
-func (s *stream) follow(ctx context.Context, sub *events.Subscription) error {
-	pause := time.NewTimer(0)
-	defer pause.Stop()
+// follow holds a stream until its reader is gone, the ring overtakes it, its
+// token or the access token behind it runs out, or the hub stops.
+func (a *API) follow(s *stream, caller auth.Identity, missed missed) {
+	s.beat = time.AfterFunc(heartbeatEvery, func() {
+		s.beatDue.Store(true)
+		s.watcher.sub.Call()
+	})
+	s.stop = []func() bool{s.beat.Stop, caller.Ended(func() { s.end("access token ended") })}
+	if expires := caller.Expires; !expires.IsZero() {
+		expiry := time.AfterFunc(time.Until(expires), func() { s.end("session token expired") })
+		s.stop = append(s.stop, expiry.Stop)
+	}
+	s.reading.Go(s.awaitLeaving)
+	a.step(s, func() error { return s.open(missed) })
+}
+
+// step does a part of the stream's work on a goroutine of its own, then the
+// next one: from heartbeat to heartbeat. So what a burst of events made of the
+// stack is not kept while nothing happens.
+func (a *API) step(s *stream, part func() error) {
+	go func() {
+		err := a.survive(s, part)
+		if err == nil {
+			a.step(s, s.untilBeat)
+			return
+		}
+		a.finish(s, err)
+	}()
+}
+
+// survive makes an error of a panic: it ends this stream and nothing else.
+func (a *API) survive(s *stream, part func() error) (err error) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			a.panics.Add(1)
+			a.log.Error("event stream panicked", "subscription", s.watcher.id, "panic", fault, "stack", string(debug.Stack()))
+			err = fmt.Errorf("panic: %v", fault)
+		}
+	}()
+	return part()
+}
+
+// finish ends the stream for everybody.
+func (a *API) finish(s *stream, err error) {
+	for _, stop := range s.stop {
+		stop()
+	}
+	if errors.Is(err, events.ErrClosed) || errors.Is(err, events.ErrGap) {
+		s.close() // the reader may still be there
+	}
+	s.watcher.sub.Close()
+	_ = s.conn.Close()
+	s.reading.Wait()
+	if why := s.ended.Load(); why != nil {
+		err = errors.New(*why)
+	}
+	a.log.Debug("event stream ended", "subscription", s.watcher.id, "cause", err)
+	a.watchers.remove(s.watcher)
+}
+
+// end ends the stream from outside.
+func (s *stream) end(why string) {
+	s.ended.CompareAndSwap(nil, &why)
+	s.watcher.sub.Close()
+}
+
+// awaitLeaving ends the stream when its reader goes. It has nothing to say.
+func (s *stream) awaitLeaving() {
+	var b [16]byte
 	for {
-		beat, cancel := context.WithTimeout(ctx, heartbeatEvery)
-		err := s.untilBeat(beat, sub, pause)
-		cancel()
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		if !errors.Is(err, context.DeadlineExceeded) {
-			return err
-		}
-		if err := s.say(heartbeat(s.watcher.namespace, time.Now())); err != nil {
-			return err
+		if _, err := s.conn.Read(b[:]); err != nil {
+			s.end("reader left")
+			return
 		}
 	}
 }
 
-// untilBeat writes events until the heartbeat is due, which it reports as
-// context.DeadlineExceeded.
-func (s *stream) untilBeat(beat context.Context, sub *events.Subscription, pause *time.Timer) error {
-	for beat.Err() == nil {
-		blocks, err := sub.Next(beat)
+// open sends what comes before all events.
+func (s *stream) open(missed missed) error {
+	if s.gzip {
+		if err := s.send(gzipHeader); err != nil {
+			return err
+		}
+	}
+	if err := s.say(handshake(s.watcher.id, missed.resumed)); err != nil || len(missed.frames) == 0 {
+		return err
+	}
+	return s.say(missed.frames)
+}
+
+// untilBeat writes what the subscription has, and a heartbeat when that is due.
+func (s *stream) untilBeat() error {
+	for {
+		blocks, err := s.watcher.sub.Next(context.Background())
 		if err != nil {
 			return err
 		}
@@ -99,19 +186,18 @@ func (s *stream) untilBeat(beat context.Context, sub *events.Subscription, pause
 		if err := s.sayToasts(); err != nil {
 			return err
 		}
-		pause.Reset(gatherFor)
-		select {
-		case <-pause.C:
-		case <-beat.Done():
+		if s.beatDue.CompareAndSwap(true, false) {
+			s.beat.Reset(heartbeatEvery)
+			return s.say(heartbeat(s.watcher.namespace, time.Now()))
 		}
+		time.Sleep(gatherFor)
 	}
-	return beat.Err()
 }
 
 // sendBlocks writes a batch of events in one go.
 func (s *stream) sendBlocks(blocks []*events.Block) error {
 	buf := buffers.Get().(*[]byte)
-	b := (*buf)[:0]
+	b := append((*buf)[:0], make([]byte, chunkRoom)...)
 	defer func() {
 		if cap(b) <= keptBuffer {
 			*buf = b
@@ -130,10 +216,10 @@ func (s *stream) sendBlocks(blocks []*events.Block) error {
 			if err := s.write(b); err != nil {
 				return err
 			}
-			b = b[:0]
+			b = b[:chunkRoom]
 		}
 	}
-	return s.send(b)
+	return s.write(b)
 }
 
 // say writes frames that are for this watcher alone.
@@ -158,15 +244,19 @@ func (s *stream) sayToasts() error {
 	return err
 }
 
-// end closes the compressed form; a plain stream just ends.
-func (s *stream) end() {
-	if !s.gzip {
-		return
+// close says that the stream ends here and was not cut.
+func (s *stream) close() {
+	if s.gzip {
+		b := append(make([]byte, 0, 10), lastBlock...)
+		b = binary.LittleEndian.AppendUint32(b, s.sum)
+		b = binary.LittleEndian.AppendUint32(b, s.size)
+		if s.send(b) != nil {
+			return // the reader is gone already
+		}
 	}
-	b := append(make([]byte, 0, 10), lastBlock...)
-	b = binary.LittleEndian.AppendUint32(b, s.sum)
-	b = binary.LittleEndian.AppendUint32(b, s.size)
-	_ = s.send(b) // the reader may be gone already
+	if s.chunked {
+		_ = s.hand(lastChunk)
+	}
 }
 
 func (s *stream) count(frame []byte) {
@@ -174,33 +264,42 @@ func (s *stream) count(frame []byte) {
 	s.size += uint32(len(frame)) // modulo 2³², as the trailer wants it
 }
 
-// send writes b and hands it to the network.
 func (s *stream) send(b []byte) error {
-	if err := s.write(b); err != nil {
-		return err
-	}
-	s.watcher.writing.Store(time.Now().UnixNano())
-	defer s.watcher.writing.Store(0)
-	return s.conn.Flush()
+	return s.write(append(make([]byte, chunkRoom, chunkRoom+len(b)+2), b...))
 }
 
-// write writes b piece by piece; the reader has stuckAfter for each.
+// write writes what is in b behind the room for its length.
 func (s *stream) write(b []byte) error {
+	size := len(b) - chunkRoom
+	if size == 0 { // as a chunk it would be the last
+		return nil
+	}
+	if !s.chunked {
+		return s.hand(b[chunkRoom:])
+	}
+	var length [chunkRoom]byte
+	line := append(strconv.AppendInt(length[:0], int64(size), 16), '\r', '\n')
+	b = b[chunkRoom-len(line):]
+	copy(b, line)
+	return s.hand(append(b, '\r', '\n'))
+}
+
+// hand hands b to the network piece by piece; the reader has stuckAfter for each.
+func (s *stream) hand(b []byte) error {
 	defer s.watcher.writing.Store(0)
-	for {
+	for len(b) > 0 {
 		now := time.Now()
 		s.watcher.writing.Store(now.UnixNano())
 		if err := s.conn.SetWriteDeadline(now.Add(stuckAfter)); err != nil {
 			return err
 		}
-		piece := b[:min(len(b), pieceSize)]
-		if _, err := s.w.Write(piece); err != nil {
+		n, err := s.conn.Write(b[:min(len(b), pieceSize)])
+		if err != nil {
 			return err
 		}
-		if b = b[len(piece):]; len(b) == 0 {
-			return nil
-		}
+		b = b[n:]
 	}
+	return nil
 }
 
 // appendFrame appends an event as server-sent text. Only events that can be

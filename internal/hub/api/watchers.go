@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -19,31 +20,45 @@ const stalledAfter = 10 * time.Second
 
 // watchers are the open event streams, by subscription id.
 type watchers struct {
-	mu   sync.Mutex
-	open map[string]*watcher
+	mu      sync.Mutex
+	open    map[string]*watcher
+	closed  bool
+	running sync.WaitGroup // the open ones
 }
 
 // watcher is one open event stream, as the rest of the hub sees it.
 type watcher struct {
 	id        string
+	sub       *events.Subscription // closing it ends the stream
 	namespace wire.Namespace
 	filter    events.Filter
 	onlyLooks bool // a display on a wall: nobody can answer there
 	visible   atomic.Bool
 	writing   atomic.Int64 // since when a write has been under way, in Unix nanoseconds; 0 when none is
 	toasts    toasts
+	cut       func() // closes the connection
 }
 
-func (ws *watchers) add(filter events.Filter, onlyLooks, visible bool, call func()) *watcher {
-	w := &watcher{id: uuid.NewString(), namespace: filter.Namespace, filter: filter, onlyLooks: onlyLooks, toasts: toasts{call: call}}
+func newWatcher(sub *events.Subscription, filter events.Filter, onlyLooks, visible bool) *watcher {
+	w := &watcher{id: uuid.NewString(), sub: sub, namespace: filter.Namespace, filter: filter, onlyLooks: onlyLooks, toasts: toasts{call: sub.Call}}
 	w.visible.Store(visible)
+	return w
+}
+
+// add registers a stream, which ends with remove. It says no once the streams
+// are closed.
+func (ws *watchers) add(w *watcher) bool {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
+	if ws.closed {
+		return false
+	}
 	if ws.open == nil {
 		ws.open = map[string]*watcher{}
 	}
 	ws.open[w.id] = w
-	return w
+	ws.running.Add(1)
+	return true
 }
 
 func (ws *watchers) count() int {
@@ -53,10 +68,39 @@ func (ws *watchers) count() int {
 }
 
 func (ws *watchers) remove(w *watcher) {
+	defer ws.running.Done()
 	w.toasts.close()
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
 	delete(ws.open, w.id)
+}
+
+// close ends the streams and waits until they have ended. Those that have not
+// when ctx ends, because their reader takes nothing, are cut.
+func (ws *watchers) close(ctx context.Context) error {
+	ws.mu.Lock()
+	ws.closed = true
+	for _, w := range ws.open {
+		w.sub.Close()
+	}
+	ws.mu.Unlock()
+	ended := make(chan struct{})
+	go func() {
+		ws.running.Wait()
+		close(ended)
+	}()
+	select {
+	case <-ended:
+		return nil
+	case <-ctx.Done():
+	}
+	ws.mu.Lock()
+	for _, w := range ws.open {
+		w.cut()
+	}
+	ws.mu.Unlock()
+	<-ended
+	return context.Cause(ctx)
 }
 
 // find is the stream id if it belongs to the namespace.

@@ -2,6 +2,7 @@ package events
 
 import (
 	"bytes"
+	"encoding/binary"
 	"sync"
 
 	"github.com/klauspost/compress/flate"
@@ -39,10 +40,21 @@ func (b *Block) Deflated() []byte {
 	return b.deflated
 }
 
+// storedBelow is the size below which a frame is stored as it is: compression
+// would gain little, and takes 16 KiB of stack from whoever does it.
+const storedBelow = 256
+
 // Deflate compresses one frame by itself: raw deflate blocks that refer to
 // nothing before them and end on a byte boundary. Behind one gzip header, such
 // results make a stream in any order and number.
 func Deflate(frame []byte) []byte {
+	if n := uint16(len(frame)); len(frame) < storedBelow { //nolint:gosec // it is less
+		b := make([]byte, 1, 10+len(frame)) // not the last block, of stored bytes
+		b = binary.LittleEndian.AppendUint16(b, n)
+		b = binary.LittleEndian.AppendUint16(b, ^n)
+		b = append(b, frame...)
+		return append(b, 0, 0, 0, 0xff, 0xff) // an empty one, at which readers hand over what they have
+	}
 	var out bytes.Buffer
 	out.Grow(len(frame)/2 + 32)
 	// A bytes.Buffer takes everything, and the compressor has no errors of its own.

@@ -29,6 +29,9 @@ func (f *Filter) passes(b *Block) bool {
 		f.MachineID != "" && f.MachineID == b.machine
 }
 
+// keptBatch is the largest batch whose room a waiting watcher keeps.
+const keptBatch = 32
+
 // Resume says how a subscription continues from its last event id.
 type Resume int
 
@@ -153,6 +156,9 @@ func (s *Subscription) take() ([]*Block, error) {
 	}
 	s.position = s.ring.head
 	if len(s.batch) == 0 {
+		if cap(s.batch) > keptBatch {
+			s.batch = nil
+		}
 		s.ring.await(s)
 	}
 	return s.batch, nil

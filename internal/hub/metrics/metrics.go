@@ -82,8 +82,8 @@ func label(s string) string {
 	}, s)
 }
 
-// Route counts the requests of a route, by its pattern. Streams count once
-// they end.
+// Route counts the requests of a route, by its pattern. Event streams count when
+// they begin; a gauge says how many there are.
 func (m *Metrics) Route(pattern string, next http.Handler) http.Handler {
 	seconds := m.set.GetOrCreateHistogram(`hapi_request_seconds{route="` + label(pattern) + `"}`)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
