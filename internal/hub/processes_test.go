@@ -86,6 +86,64 @@ func TestPermissionAnswersReachTheProcess(t *testing.T) {
 	}
 }
 
+// A phone that lost the answer says its decision again; another decision comes
+// too late.
+func TestADecisionSaidAgainIsAnsweredAgain(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	told := make(chan struct{}, 10)
+	p := h.newSession(baseToken, map[string]hubclient.Method{
+		wire.MethodPermission: func(context.Context, json.RawMessage) (any, error) {
+			told <- struct{}{}
+			return nil, nil
+		},
+	}, false)
+	now := wire.Now()
+	completed := func(c wire.CompletedRequest) {
+		t.Helper()
+		c.AgentRequest = wire.AgentRequest{Tool: "Bash", CreatedAt: &now}
+		err := p.UpdateState(t.Context(), func(s *wire.AgentState) {
+			s.Requests, s.CompletedRequests = nil, map[wire.RequestID]wire.CompletedRequest{"r1": c}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := "/api/sessions/" + string(p.session.ID) + "/permissions/r1"
+	approved, denied := wire.CompletedRequest{Status: wire.StatusApproved}, wire.CompletedRequest{Status: wire.StatusDenied, Reason: "no"}
+	forSession := wire.CompletedRequest{Status: wire.StatusApproved, Decision: wire.DecisionApprovedForSession, AllowTools: []string{"Bash(ls)"}}
+	answered := wire.CompletedRequest{Status: wire.StatusApproved, Answers: json.RawMessage(`{"0": ["A"]}`)}
+	for _, tt := range []struct {
+		outcome wire.CompletedRequest
+		route   string
+		body    any
+		want    int
+	}{
+		{approved, "/approve", nil, 200},
+		{approved, "/approve", `{"decision":"approved"}`, 200},
+		{approved, "/approve", `{"decision":"approved_for_session"}`, 404},
+		{approved, "/approve", `{"mode":"acceptEdits"}`, 404},
+		{approved, "/approve", `{"mode":`, 400},
+		{approved, "/deny", nil, 404},
+		{denied, "/deny", `{"reason":"no"}`, 200},
+		{denied, "/deny", `{"decision":"abort"}`, 404},
+		{denied, "/approve", nil, 404},
+		{forSession, "/approve", `{"allowTools":["Bash(ls)"],"decision":"approved_for_session"}`, 200},
+		{forSession, "/approve", `{}`, 404},
+		{answered, "/approve", `{"answers":{"0":["A"]}}`, 200},
+		{answered, "/approve", `{"answers":{"0":["B"]}}`, 404},
+		{wire.CompletedRequest{Status: wire.StatusCanceled}, "/deny", nil, 404},
+	} {
+		completed(tt.outcome)
+		if status, raw := h.call(h.jwt, http.MethodPost, path+tt.route, tt.body); status != tt.want {
+			t.Errorf("%s %v after %+v: got %d %s, want %d", tt.route, tt.body, tt.outcome, status, raw, tt.want)
+		}
+	}
+	if len(told) != 0 {
+		t.Errorf("the process was told %d times", len(told))
+	}
+}
+
 func TestCallsOfAProcessThatCannotAnswer(t *testing.T) {
 	t.Parallel()
 	h := newHub(t)

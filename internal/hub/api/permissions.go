@@ -1,8 +1,11 @@
 package api
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
+	"reflect"
+	"slices"
 
 	"hapi/internal/hub/answer"
 	"hapi/internal/hub/sessions"
@@ -14,56 +17,68 @@ var errModeOfOtherFlavor = &wire.Error{Kind: wire.Invalid, Text: "Invalid permis
 // approve serves POST /api/sessions/{id}/permissions/{requestId}/approve. An
 // empty body is a plain approval; a body that cannot be read never is one.
 func (a *API) approve(w http.ResponseWriter, r *http.Request) error {
-	s, request, err := a.pendingRequest(r)
-	if err != nil {
-		return err
-	}
-	in, err := readOptionalObject(r)
-	if err != nil {
-		return bare(err)
-	}
-	answer, err := decodeApproval(in, sessions.Flavor(&s))
-	if err != nil {
-		return err
-	}
-	answer.ID = request
-	return a.answer(w, r, s.ID, answer)
+	return a.decide(w, r, decodeApproval)
 }
 
 // deny serves POST /api/sessions/{id}/permissions/{requestId}/deny.
 func (a *API) deny(w http.ResponseWriter, r *http.Request) error {
-	s, request, err := a.pendingRequest(r)
+	return a.decide(w, r, func(in *object, _ wire.Flavor) (wire.PermissionAnswer, error) { return decodeDenial(in) })
+}
+
+// decide passes a person's decision on a request that waits. The same decision
+// on one that was answered so is answered as it was the first time: a phone that
+// lost the answer asks again.
+func (a *API) decide(w http.ResponseWriter, r *http.Request, decode func(*object, wire.Flavor) (wire.PermissionAnswer, error)) error {
+	s, err := a.activeSession(r)
 	if err != nil {
 		return err
+	}
+	state, err := sessions.AgentState(&s)
+	if err != nil {
+		return err
+	}
+	id := wire.RequestID(r.PathValue("requestId"))
+	_, waits := state.Requests[id]
+	outcome, completed := state.CompletedRequests[id]
+	if !waits && !completed {
+		return wire.ErrRequestNotFound
 	}
 	in, err := readOptionalObject(r)
 	if err != nil {
 		return bare(err)
 	}
-	answer, err := decodeDenial(in)
+	decision, err := decode(in, sessions.Flavor(&s))
 	if err != nil {
 		return err
 	}
-	answer.ID = request
-	return a.answer(w, r, s.ID, answer)
+	decision.ID = id
+	switch {
+	case waits:
+		return a.answer(w, r, s.ID, decision)
+	case cameOf(outcome, decision):
+		a.write(w, r, http.StatusOK, answer.OK)
+		return nil
+	default:
+		return wire.ErrRequestNotFound
+	}
 }
 
-// pendingRequest is the active session and the request of it that waits for a
-// person; one that is already answered is not found.
-func (a *API) pendingRequest(r *http.Request) (wire.Session, wire.RequestID, error) {
-	s, err := a.activeSession(r)
-	if err != nil {
-		return wire.Session{}, "", err
+// cameOf says whether the outcome of a request is what the decision makes of it.
+func cameOf(c wire.CompletedRequest, d wire.PermissionAnswer) bool {
+	status, plain := wire.StatusDenied, wire.DecisionDenied
+	if d.Approved {
+		status, plain = wire.StatusApproved, wire.DecisionApproved
 	}
-	id := wire.RequestID(r.PathValue("requestId"))
-	state, err := sessions.AgentState(&s)
-	if err != nil {
-		return wire.Session{}, "", err
+	return c.Status == status && c.Mode == d.Mode && c.Reason == d.Reason && slices.Equal(c.AllowTools, d.AllowTools) &&
+		cmp.Or(c.Decision, plain) == cmp.Or(d.Decision, plain) && sameJSON(c.Answers, d.Answers)
+}
+
+func sameJSON(a, b json.RawMessage) bool {
+	if len(a) == 0 || len(b) == 0 {
+		return len(a) == len(b)
 	}
-	if _, ok := state.Requests[id]; !ok {
-		return wire.Session{}, "", wire.ErrRequestNotFound
-	}
-	return s, id, nil
+	var one, other any
+	return json.Unmarshal(a, &one) == nil && json.Unmarshal(b, &other) == nil && reflect.DeepEqual(one, other)
 }
 
 // answer passes a decision to the session process, which writes the outcome
