@@ -8,11 +8,14 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 	"unsafe"
+
+	"golang.org/x/sys/unix"
 
 	"hapi/internal/hub/apitest"
 	"hapi/internal/wire"
@@ -31,6 +34,34 @@ func limitFiles(t *testing.T, pid int, most uint64) {
 	_, _, errno := syscall.Syscall6(syscall.SYS_PRLIMIT64, uintptr(pid), syscall.RLIMIT_FSIZE, uintptr(unsafe.Pointer(&limit)), 0, 0, 0)
 	if errno != 0 {
 		t.Fatalf("prlimit: %v", errno)
+	}
+}
+
+// bindByPermissions makes permissions of files count for this goroutine even if
+// it is root's, until undo is called: a thread without the capability to override
+// them is bound by them as anybody is.
+func bindByPermissions(t *testing.T) (undo func()) {
+	t.Helper()
+	if os.Getuid() != 0 {
+		return func() {}
+	}
+	runtime.LockOSThread()
+	header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var had [2]unix.CapUserData
+	if err := unix.Capget(&header, &had[0]); err != nil {
+		t.Fatalf("capget: %v", err)
+	}
+	less := had
+	less[0].Effective &^= 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_DAC_READ_SEARCH
+	if err := unix.Capset(&header, &less[0]); err != nil {
+		t.Fatalf("capset: %v", err)
+	}
+	return func() {
+		if err := unix.Capset(&header, &had[0]); err != nil {
+			t.Errorf("capset: %v", err) // the thread ends with its goroutine
+			return
+		}
+		runtime.UnlockOSThread()
 	}
 }
 
