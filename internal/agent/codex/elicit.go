@@ -219,7 +219,7 @@ func (f *schema) askable() bool {
 		switch p.Type {
 		case "string", "boolean", "number", "integer":
 		case "array":
-			if p.Items == nil {
+			if p.Items == nil || p.Items.Type == "array" {
 				return false
 			}
 		default:
