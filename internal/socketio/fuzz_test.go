@@ -1,7 +1,11 @@
 package socketio
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"testing"
 	"unicode/utf8"
 )
@@ -60,6 +64,44 @@ func FuzzParsePacket(f *testing.F) {
 				return // a numeric name comes back as text
 			}
 			t.Fatalf("%q encoded as %q: %v", b, encoded, err)
+		}
+	})
+}
+
+// FuzzPolling posts any body to a connection that polls: it is taken, or ends
+// that connection and nothing else.
+func FuzzPolling(f *testing.F) {
+	for _, seed := range []string{
+		"40/cli,{\"token\":\"good\"}\x1e42/cli,1[\"echo\",1]", "40\x1e42[\"x\"]\x1e41", "3", "2probe", "5", "1", "6", "\x1e", "4", "40/cli,{}\x1e43/cli,1[]\x1e44/cli,{}", "b4AAAA", "40/nowhere,",
+	} {
+		f.Add([]byte(seed))
+	}
+	s := NewServer(ServerOptions{Logger: failOnError(f)})
+	declareCLI(s)
+	f.Cleanup(func() {
+		if err := s.Shutdown(context.Background()); err != nil {
+			f.Error(err)
+		}
+	})
+	request := func(method, sid string, body []byte) *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		s.ServeHTTP(w, httptest.NewRequest(method, "/socket.io/?EIO=4&transport=polling"+sid, bytes.NewReader(body)))
+		return w
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		_, opened, _ := bytes.Cut(request(http.MethodGet, "", nil).Body.Bytes(), []byte("0"))
+		var h handshake
+		if err := json.Unmarshal(opened, &h); err != nil {
+			t.Fatalf("%s: %v", opened, err)
+		}
+		if w := request(http.MethodPost, "&sid="+h.ID, body); w.Code != http.StatusOK {
+			t.Errorf("%q: %d %s", body, w.Code, w.Body)
+		}
+		s.mu.Lock()
+		e := s.engines[h.ID]
+		s.mu.Unlock()
+		if e != nil {
+			e.close("over", polite)
 		}
 	})
 }

@@ -38,6 +38,7 @@ func (n *notebook) Resumable(id string)               { n.resumable = id }
 func (n *notebook) Working(yes bool)                  { n.working = yes }
 func (n *notebook) ModeChanged(m wire.PermissionMode) { n.mode = m }
 func (n *notebook) Suggested(string)                  {}
+func (n *notebook) Titled(string)                     {}
 func (n *notebook) Configured(func(c *agent.Config))  {}
 func (n *notebook) Ask(context.Context, agent.PermissionRequest) (agent.Decision, error) {
 	panic("nobody is asked from here")

@@ -124,3 +124,20 @@ func FuzzSplitAccessToken(f *testing.F) {
 		}
 	})
 }
+
+// FuzzVerify reads session tokens nobody here made: none stands for anybody.
+func FuzzVerify(f *testing.F) {
+	a := New(Keys{Token: "base", JWTSecret: []byte(strings.Repeat("s", 32)), OwnerID: 1}, Options{})
+	good, err := a.Issue(Identity{NS: "default"})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, seed := range []string{good, good + "x", strings.ToUpper(good), "..", "e30.e30.", "eyJhbGciOiJub25lIn0.eyJ1aWQiOjEsIm5zIjoiYSJ9.", strings.Repeat("a.", 1000)} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, token string) {
+		if id, err := a.Verify(token); err == nil && token != good && id.NS != "default" {
+			t.Errorf("%q stands for %+v", token, id)
+		}
+	})
+}
