@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -129,6 +130,54 @@ func TestBrowsersSubscribe(t *testing.T) {
 	browsers, _ := h.recipients("default")
 	if diff := cmp.Diff([]wire.PushSubscription{{Endpoint: "https://push/a", Keys: wire.PushKeys{P256dh: "p2", Auth: "a2"}}}, browsers); diff != "" {
 		t.Errorf("stored (-want +got):\n%s", diff)
+	}
+}
+
+func TestBrowsersThatAreToldAreListedWithoutTheirSecretsAndRemoved(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	const subscribe, list = "/api/push/subscribe", "/api/push/subscriptions"
+	type browsers struct {
+		Subscriptions []wire.Browser `json:"subscriptions"`
+	}
+	listed := func(jwt string) []wire.Browser {
+		t.Helper()
+		status, raw := h.call(jwt, http.MethodGet, list, nil)
+		var out browsers
+		if err := json.Unmarshal(raw, &out); status != 200 || err != nil || strings.Contains(string(raw), "https://push") {
+			t.Fatalf("%d %s: %v", status, raw, err)
+		}
+		return out.Subscriptions
+	}
+	if got := listed(h.jwt); len(got) != 0 {
+		t.Errorf("nobody subscribed, and %v are listed", got)
+	}
+	h.want(200, http.MethodPost, subscribe, `{"endpoint":"https://push/a","keys":{"p256dh":"p","auth":"a"}}`, nil)
+	h.want(200, http.MethodPost, subscribe, `{"endpoint":"https://push/b","keys":{"p256dh":"p","auth":"a"},"deviceId":"d1","label":"Chrome on Android","muted":["ready","task-notification"]}`, nil)
+	h.want(400, http.MethodPost, subscribe, `{"endpoint":"https://push/c","keys":{"p256dh":"p","auth":"a"},"muted":["weather"]}`, nil)
+	other := h.signIn(baseToken + ":other")
+	if got := listed(other); len(got) != 0 {
+		t.Errorf("another namespace sees %v", got)
+	}
+	got := map[string]wire.Browser{}
+	for _, b := range listed(h.jwt) {
+		if b.ID == "" || b.CreatedAt == 0 {
+			t.Errorf("incomplete: %+v", b)
+		}
+		got[b.Label] = b
+	}
+	if b := got["Chrome on Android"]; len(got) != 2 || b.DeviceID != "d1" || !slices.Equal(b.Muted, []string{"ready", "task-notification"}) {
+		t.Errorf("listed: %+v", got)
+	}
+	remove := list + "/" + got["Chrome on Android"].ID
+	if status, raw := h.call(other, http.MethodDelete, remove, nil); status != 200 || len(listed(h.jwt)) != 2 {
+		t.Errorf("another namespace removed one: %d %s", status, raw)
+	}
+	for range 2 {
+		h.want(200, http.MethodDelete, remove, nil, nil)
+	}
+	if left := listed(h.jwt); len(left) != 1 || left[0].Label != "" {
+		t.Errorf("left: %+v", left)
 	}
 }
 

@@ -72,9 +72,10 @@ func TestPersonWhoLooksIsShownToastsAndNothingIsPushed(t *testing.T) {
 	other, _ := h.see("sessionId="+string(h.emptySession()), true) // whatever its filter
 	hidden, _ := h.see("all=true", false)
 	p.asks(t, 1, oneAsks)
-	toast := func(title, body string) {
+	toast := func(title, body, kind, more string) {
 		t.Helper()
-		want := fmt.Sprintf(`{"type":"toast","data":{"title":%q,"body":%q,"sessionId":%q,"url":"/sessions/%s"}}`, title, body, p.id, p.id)
+		want := fmt.Sprintf(`{"type":"toast","data":{"title":%q,"body":%q,"sessionId":%q,"url":"/sessions/%s","type":%q,"params":{"agent":"Claude","session":"app"%s}}}`,
+			title, body, p.id, p.id, kind, more)
 		for _, s := range []*stream{all, other} {
 			last := s.last
 			if got := string(s.next("toast")); got != want {
@@ -85,13 +86,13 @@ func TestPersonWhoLooksIsShownToastsAndNothingIsPushed(t *testing.T) {
 			}
 		}
 	}
-	toast("Permission Request", "app (Bash)")
+	toast("Permission Request", "app (Bash)", "permission-request", `,"tool":"Bash"`)
 	p.says(t, saysReady)
-	toast("Ready for input", "Claude is waiting in app")
+	toast("Ready for input", "Claude is waiting in app", "ready", "")
 	p.says(t, fmt.Sprintf(taskEnded, "completed"))
-	toast("Task completed", "Claude · app · tests ran")
+	toast("Task completed", "Claude · app · tests ran", "task-notification", `,"summary":"tests ran"`)
 	p.says(t, fmt.Sprintf(taskEnded, "killed"))
-	toast("Task failed", "Claude · app · tests ran")
+	toast("Task failed", "Claude · app · tests ran", "task-notification", `,"summary":"tests ran","failed":true`)
 	if n := phone.Tries(); n != 0 {
 		t.Errorf("%d were pushed", n)
 	}
@@ -137,12 +138,12 @@ func TestPersonWhoIsAwayIsTold(t *testing.T) {
 		}
 	}
 	p.asks(t, 1, oneAsks)
-	both(`{"title":"Permission Request","body":"app (Bash)","tag":"permission-` + id + `","data":{"type":"permission-request","sessionId":"` + id + `","url":"/sessions/` + id + `","requestId":"r1"}}`)
+	both(`{"title":"Permission Request","body":"app (Bash)","tag":"permission-` + id + `","data":{"type":"permission-request","sessionId":"` + id + `","url":"/sessions/` + id + `","requestId":"r1","params":{"agent":"Claude","session":"app","tool":"Bash"}}}`)
 	p.says(t, saysReady)
 	p.says(t, saysReady) // in the cooldown
-	both(`{"title":"Ready for input","body":"Claude is waiting in app","tag":"ready-` + id + `","data":{"type":"ready","sessionId":"` + id + `","url":"/sessions/` + id + `"}}`)
+	both(`{"title":"Ready for input","body":"Claude is waiting in app","tag":"ready-` + id + `","data":{"type":"ready","sessionId":"` + id + `","url":"/sessions/` + id + `","params":{"agent":"Claude","session":"app"}}}`)
 	p.says(t, fmt.Sprintf(taskEnded, "failed"))
-	both(`{"title":"Task failed","body":"Claude · app · tests ran","data":{"type":"task-notification","sessionId":"` + id + `","url":"/sessions/` + id + `"}}`)
+	both(`{"title":"Task failed","body":"Claude · app · tests ran","data":{"type":"task-notification","sessionId":"` + id + `","url":"/sessions/` + id + `","params":{"agent":"Claude","session":"app","summary":"tests ran","failed":true}}}`)
 	if n := stranger.Tries(); n != 0 {
 		t.Errorf("another namespace was told %d times", n)
 	}
@@ -215,7 +216,7 @@ func TestBrowserThatIsGoneIsRemoved(t *testing.T) {
 	})
 	h.stop()
 	browsers, _ := h.recipients("default")
-	if len(browsers) != 1 || browsers[0] != ill.Subscription() {
+	if len(browsers) != 1 || browsers[0].Endpoint != ill.Subscription().Endpoint {
 		t.Errorf("left are %+v", browsers)
 	}
 }

@@ -109,26 +109,37 @@ func MachineEvent(ns Namespace, id MachineID, data any) (Event, error) {
 }
 
 // Toast is a notification for clients that a person sees (http contract §6.10).
-// Clients match its texts.
+// Clients match its texts; ours says it in the person's words, from its type and
+// what it is about.
 type Toast struct {
-	Title     string    `json:"title"`
-	Body      string    `json:"body"`
-	SessionID SessionID `json:"sessionId"`
-	URL       string    `json:"url"`
+	Title     string       `json:"title"`
+	Body      string       `json:"body"`
+	SessionID SessionID    `json:"sessionId"`
+	URL       string       `json:"url"`
+	Type      string       `json:"type"`
+	Params    NoticeParams `json:"params"`
+}
+
+// NoticeParams are what the texts of a notification were made from.
+type NoticeParams struct {
+	Agent   string `json:"agent"`
+	Session string `json:"session"`
+	Tool    string `json:"tool,omitempty"`    // of a request, if it is known
+	Summary string `json:"summary,omitempty"` // of a task
+	Failed  bool   `json:"failed,omitempty"`  // of a task
 }
 
 // ToastEvent is a toast as it goes to a stream: it is nobody's history, so it
 // has no namespace.
 func ToastEvent(t Toast) []byte {
-	b := []byte(`{"type":"toast","data":{"title":`)
-	b = AppendString(b, t.Title)
-	b = append(b, `,"body":`...)
-	b = AppendString(b, t.Body)
-	b = append(b, `,"sessionId":`...)
-	b = AppendString(b, string(t.SessionID))
-	b = append(b, `,"url":`...)
-	b = AppendString(b, t.URL)
-	return append(b, "}}"...)
+	raw, err := json.Marshal(struct {
+		Type string `json:"type"`
+		Data Toast  `json:"data"`
+	}{"toast", t})
+	if err != nil { // strings always marshal
+		panic(err)
+	}
+	return raw
 }
 
 func sessionHead(b []byte, typ string, ns Namespace, id SessionID) []byte {

@@ -7,6 +7,20 @@ type PushSubscription struct {
 	// DeviceID is the same for all browsers and installed apps of one device, of
 	// which the latest is told. Reference clients do not say it.
 	DeviceID string `json:"deviceId,omitempty"`
+	// Label is how its person knows it, Muted the types of notifications that it
+	// does not want. Reference clients say neither.
+	Label string   `json:"label,omitempty"`
+	Muted []string `json:"muted,omitempty"`
+}
+
+// Browser is a PushSubscription as people know it, without its secrets.
+type Browser struct {
+	ID        string   `json:"id"`
+	Endpoint  string   `json:"-"`
+	Label     string   `json:"label"`
+	DeviceID  string   `json:"deviceId"`
+	Muted     []string `json:"muted,omitempty"`
+	CreatedAt Millis   `json:"createdAt"`
 }
 
 // PushKeys are a browser's keys, by which messages to it are encrypted.

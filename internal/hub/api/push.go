@@ -4,10 +4,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
 	"hapi/internal/hub/answer"
+	"hapi/internal/hub/notify"
 	"hapi/internal/wire"
 )
 
@@ -15,6 +17,8 @@ func (a *API) pushRoutes(mux *http.ServeMux) {
 	a.handle(mux, "GET /api/push/vapid-public-key", a.pushKey)
 	a.handle(mux, "POST /api/push/subscribe", a.subscribe)
 	a.handle(mux, "DELETE /api/push/subscribe", a.unsubscribe)
+	a.handle(mux, "GET /api/push/subscriptions", a.subscriptions)
+	a.handle(mux, "DELETE /api/push/subscriptions/{id}", a.removeSubscription)
 	a.handle(mux, "POST /api/devices/register", a.registerDevice)
 	a.handle(mux, "DELETE /api/devices/register", a.unregisterDevice)
 }
@@ -45,7 +49,20 @@ func (a *API) subscribe(w http.ResponseWriter, r *http.Request) error {
 	if id := o.text("deviceId"); id != nil {
 		p.DeviceID = *id
 	}
-	if o.err() != nil || keys.err() != nil || utf8.RuneCountInString(p.DeviceID) > maxDeviceID || p.Endpoint == "" || len(p.Endpoint) > maxEndpoint || p.Keys.P256dh == "" || p.Keys.Auth == "" {
+	if label := o.text("label"); label != nil {
+		p.Label = *label
+	}
+	if o.has("muted") {
+		if muted := decodeAs[[]string](o, "muted", o.fields["muted"], "array"); muted != nil {
+			p.Muted = distinct(*muted)
+		}
+	}
+	for _, kind := range p.Muted {
+		if !slices.Contains(mutable, kind) {
+			return wire.ErrInvalidBody
+		}
+	}
+	if o.err() != nil || keys.err() != nil || utf8.RuneCountInString(p.DeviceID) > maxDeviceID || utf8.RuneCountInString(p.Label) > maxLabel || p.Endpoint == "" || len(p.Endpoint) > maxEndpoint || p.Keys.P256dh == "" || p.Keys.Auth == "" {
 		return wire.ErrInvalidBody
 	}
 	if err := a.push.Subscribe(r.Context(), callerOf(r).NS, p); err != nil {
@@ -55,7 +72,39 @@ func (a *API) subscribe(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-const maxEndpoint = 4096
+const (
+	maxEndpoint = 4096
+	maxLabel    = 128 // characters
+)
+
+// mutable are the types of notifications that a browser can do without.
+var mutable = []string{string(notify.Permission), string(notify.Ready), string(notify.Task)}
+
+// subscriptions serves GET /api/push/subscriptions.
+func (a *API) subscriptions(w http.ResponseWriter, r *http.Request) error {
+	if err := a.connected(); err != nil {
+		return err
+	}
+	list, err := a.push.List(r.Context(), callerOf(r).NS)
+	if err != nil {
+		return err
+	}
+	noStore(w)
+	a.write(w, r, http.StatusOK, map[string][]wire.Browser{"subscriptions": append([]wire.Browser{}, list...)})
+	return nil
+}
+
+// removeSubscription serves DELETE /api/push/subscriptions/{id}.
+func (a *API) removeSubscription(w http.ResponseWriter, r *http.Request) error {
+	if err := a.connected(); err != nil {
+		return err
+	}
+	if err := a.push.Remove(r.Context(), callerOf(r).NS, r.PathValue("id")); err != nil {
+		return err
+	}
+	a.write(w, r, http.StatusOK, answer.OK)
+	return nil
+}
 
 // unsubscribe serves DELETE /api/push/subscribe.
 func (a *API) unsubscribe(w http.ResponseWriter, r *http.Request) error {

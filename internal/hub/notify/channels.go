@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"time"
 
 	"hapi/internal/hub/webpush"
@@ -22,7 +23,9 @@ func (Toasts) Name() string { return "toast" }
 
 // Carry shows a toast.
 func (t Toasts) Carry(ctx context.Context, n *Notification) bool {
-	return t.Show(ctx, n.Namespace, wire.Toast{Title: n.Title, Body: n.Body, SessionID: n.SessionID, URL: n.URL()})
+	return t.Show(ctx, n.Namespace, wire.Toast{
+		Title: n.Title, Body: n.Body, SessionID: n.SessionID, URL: n.URL(), Type: string(n.Kind), Params: n.Params,
+	})
 }
 
 // Wait returns: nothing goes on after Carry.
@@ -113,13 +116,18 @@ func (p *WebPush) Carry(ctx context.Context, n *Notification) bool {
 		return false
 	}
 	list = list[max(0, len(list)-maxBrowsers):]
+	told := false
 	message := webpush.Message{Body: payload(n), Topic: topic(n)}
 	for _, to := range list {
+		if slices.Contains(to.Muted, string(n.Kind)) {
+			continue
+		}
+		told = true
 		if !p.lanes.add(ctx, browser{n.Namespace, to.Endpoint}, push{n, to, message}) {
 			p.counted("dropped")
 		}
 	}
-	return len(list) > 0
+	return told
 }
 
 // Wait returns when no attempt is being made.
@@ -170,17 +178,18 @@ func (p *WebPush) settle(ctx context.Context, at browser, m push, r webpush.Resu
 // payload is what service workers expect (services contract §3).
 func payload(n *Notification) []byte {
 	type data struct {
-		Type      Kind           `json:"type"`
-		SessionID wire.SessionID `json:"sessionId"`
-		URL       string         `json:"url"`
-		RequestID wire.RequestID `json:"requestId,omitempty"`
+		Type      Kind               `json:"type"`
+		SessionID wire.SessionID     `json:"sessionId"`
+		URL       string             `json:"url"`
+		RequestID wire.RequestID     `json:"requestId,omitempty"`
+		Params    *wire.NoticeParams `json:"params,omitempty"`
 	}
 	content := struct {
 		Title string `json:"title"`
 		Body  string `json:"body"`
 		Tag   string `json:"tag,omitempty"`
 		Data  data   `json:"data"`
-	}{n.Title, n.Body, n.Tag(), data{n.Kind, n.SessionID, n.URL(), n.RequestID}}
+	}{n.Title, n.Body, n.Tag(), data{n.Kind, n.SessionID, n.URL(), n.RequestID, &n.Params}}
 	for {
 		raw, err := json.Marshal(content)
 		if err != nil { // strings always marshal
@@ -191,6 +200,8 @@ func payload(n *Notification) []byte {
 			return raw
 		case len(content.Body) > 16: // what has to be escaped grows
 			content.Body = cut(content.Body, len(content.Body)/2)
+		case content.Data.Params != nil: // the texts say the same
+			content.Data.Params = nil
 		case content.Data.RequestID != "": // agents choose it; clients can do without
 			content.Data.RequestID = ""
 		default: // Send refuses it

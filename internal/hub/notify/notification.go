@@ -35,6 +35,7 @@ type Notification struct {
 	Kind        Kind
 	RequestID   wire.RequestID // of a permission request
 	Title, Body string
+	Params      wire.NoticeParams // what the texts were made from
 
 	still func() bool // nil: it stays true
 }
@@ -59,11 +60,17 @@ func (n *Notification) Tag() string {
 
 func supersedes(old, next *Notification) bool { return next.Tag() != "" && old.Tag() == next.Tag() }
 
-// longestBody is in bytes; no screen shows more.
-const longestBody = 1000
+// In bytes; no screen shows more.
+const (
+	longestBody  = 1000
+	longestParam = 500
+)
 
 func newNotification(w *wire.Session, kind Kind, title, body string) *Notification {
-	return &Notification{Namespace: w.Namespace, SessionID: w.ID, Kind: kind, Title: title, Body: cut(body, longestBody)}
+	return &Notification{
+		Namespace: w.Namespace, SessionID: w.ID, Kind: kind, Title: title, Body: cut(body, longestBody),
+		Params: wire.NoticeParams{Agent: agentOf(w), Session: cut(nameOf(w), longestParam)},
+	}
 }
 
 func permission(w *wire.Session, id wire.RequestID, tool string) *Notification {
@@ -73,6 +80,7 @@ func permission(w *wire.Session, id wire.RequestID, tool string) *Notification {
 	}
 	n := newNotification(w, Permission, "Permission Request", body)
 	n.RequestID = id
+	n.Params.Tool = cut(tool, longestParam)
 	return n
 }
 
@@ -85,7 +93,9 @@ func task(w *wire.Session, t *extract.TaskEnd) *Notification {
 	if t.Failed {
 		title = "Task failed"
 	}
-	return newNotification(w, Task, title, agentOf(w)+" · "+nameOf(w)+" · "+t.Summary)
+	n := newNotification(w, Task, title, agentOf(w)+" · "+nameOf(w)+" · "+t.Summary)
+	n.Params.Summary, n.Params.Failed = cut(t.Summary, longestParam), t.Failed
+	return n
 }
 
 // nameOf is how people know the session.

@@ -254,6 +254,26 @@ func TestEachBrowserIsToldAndThoseThatAreGoneAreRemoved(t *testing.T) {
 	})
 }
 
+func TestBrowserIsNotToldWhatItMuted(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeService("all", "some")
+		f.browsers[1].Muted = []string{string(Ready)}
+		c := f.channel()
+		if !c.Carry(t.Context(), &Notification{Kind: Ready, SessionID: "s"}) || !c.Carry(t.Context(), &Notification{Kind: Permission, SessionID: "s"}) {
+			t.Error("not carried")
+		}
+		c.Wait()
+		if len(f.tries["all"]) != 2 || len(f.tries["some"]) != 1 {
+			t.Errorf("tries: %v", f.tries)
+		}
+		f.browsers = f.browsers[1:]
+		if c.Carry(t.Context(), &Notification{Kind: Ready}) {
+			t.Error("nobody wanted to be told, and it was carried")
+		}
+	})
+}
+
 func TestRequestThatWasAnsweredIsNotPushedLater(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -5,6 +5,8 @@ package push
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"time"
 
 	"hapi/internal/hub/store"
@@ -43,6 +45,31 @@ func (s *Service) PublicKey() string { return s.publicKey }
 // Browsers lists those of a namespace, the newest last.
 func (s *Service) Browsers(ctx context.Context, ns wire.Namespace) ([]wire.PushSubscription, error) {
 	return s.store.PushSubscriptions(ctx, s.store.Reader(), ns)
+}
+
+// List lists the same as people know them, the newest first.
+func (s *Service) List(ctx context.Context, ns wire.Namespace) ([]wire.Browser, error) {
+	list, err := s.store.Browsers(ctx, s.store.Reader(), ns)
+	for i := range list {
+		sum := sha256.Sum256([]byte(list[i].Endpoint))
+		list[i].ID = hex.EncodeToString(sum[:16])
+	}
+	return list, err
+}
+
+// Remove removes a browser of List; none is no failure. It subscribes again when
+// its person opens hapi there.
+func (s *Service) Remove(ctx context.Context, ns wire.Namespace, id string) error {
+	list, err := s.List(ctx, ns)
+	if err != nil {
+		return err
+	}
+	for _, b := range list {
+		if b.ID == id {
+			return s.Unsubscribe(ctx, ns, b.Endpoint)
+		}
+	}
+	return nil
 }
 
 // Drop removes a browser whose push service does not know it any more, unless it

@@ -3,18 +3,49 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"hapi/internal/wire"
 )
 
 // PushSubscriptions lists the browsers of a namespace that want to be told.
 func (s *Store) PushSubscriptions(ctx context.Context, q Querier, ns wire.Namespace) ([]wire.PushSubscription, error) {
-	rows, err := q.Query(ctx, `SELECT endpoint, p256dh, auth FROM push_subscriptions WHERE namespace = $1 ORDER BY created_at, endpoint`, ns)
-	list, err := collect(rows, err, func(p *wire.PushSubscription) []any { return []any{&p.Endpoint, &p.Keys.P256dh, &p.Keys.Auth} })
+	rows, err := q.Query(ctx, `SELECT endpoint, p256dh, auth, muted FROM push_subscriptions WHERE namespace = $1 ORDER BY created_at, endpoint`, ns)
+	list, err := collect(rows, err, func(p *wire.PushSubscription) []any {
+		return []any{&p.Endpoint, &p.Keys.P256dh, &p.Keys.Auth, (*words)(&p.Muted)}
+	})
 	if err != nil {
 		return nil, fmt.Errorf("list push subscriptions: %w", err)
 	}
 	return list, nil
+}
+
+// Browsers lists the same as people know them, the newest first.
+func (s *Store) Browsers(ctx context.Context, q Querier, ns wire.Namespace) ([]wire.Browser, error) {
+	rows, err := q.Query(ctx, `SELECT endpoint, label, device_id, muted, created_at FROM push_subscriptions WHERE namespace = $1 ORDER BY created_at DESC, endpoint`, ns)
+	list, err := collect(rows, err, func(b *wire.Browser) []any {
+		return []any{&b.Endpoint, &b.Label, &b.DeviceID, (*words)(&b.Muted), &b.CreatedAt}
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list browsers: %w", err)
+	}
+	return list, nil
+}
+
+// words are written with commas between them.
+type words []string
+
+// Scan reads words.
+func (w *words) Scan(v any) error {
+	text, ok := v.(string)
+	if !ok {
+		return fmt.Errorf("words are text, not %T", v)
+	}
+	*w = nil
+	if text != "" {
+		*w = strings.Split(text, ",")
+	}
+	return nil
 }
 
 // PutPushSubscription writes a subscription, new or known by its endpoint. It
@@ -27,9 +58,10 @@ func (tx *Tx) PutPushSubscription(ctx context.Context, ns wire.Namespace, p *wir
 		p.Endpoint, ns, p.DeviceID)
 	if err == nil {
 		_, err = tx.Exec(ctx, `
-			INSERT INTO push_subscriptions (namespace, endpoint, p256dh, auth, device_id, created_at) VALUES ($1, $2, $3, $4, $5, $6)
-			ON CONFLICT (namespace, endpoint) DO UPDATE SET p256dh = excluded.p256dh, auth = excluded.auth, device_id = excluded.device_id`,
-			ns, p.Endpoint, p.Keys.P256dh, p.Keys.Auth, p.DeviceID, at)
+			INSERT INTO push_subscriptions (namespace, endpoint, p256dh, auth, device_id, label, muted, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+			ON CONFLICT (namespace, endpoint) DO UPDATE SET
+				p256dh = excluded.p256dh, auth = excluded.auth, device_id = excluded.device_id, label = excluded.label, muted = excluded.muted`,
+			ns, p.Endpoint, p.Keys.P256dh, p.Keys.Auth, p.DeviceID, p.Label, strings.Join(p.Muted, ","), at)
 	}
 	if err != nil {
 		return fmt.Errorf("write a push subscription: %w", err)

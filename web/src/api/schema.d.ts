@@ -4637,6 +4637,10 @@ export interface paths {
                         endpoint: string;
                         /** @description The same for everything on one device, which is then told once. */
                         deviceId?: string;
+                        /** @description How its person knows it, as in `Chrome on Android`. */
+                        label?: string;
+                        /** @description What it does not want to be told. */
+                        muted?: ("permission-request" | "ready" | "task-notification")[];
                         keys: {
                             p256dh: string;
                             auth: string;
@@ -4679,6 +4683,83 @@ export interface paths {
                 401: components["responses"]["Unauthorized"];
                 403: components["responses"]["ReadOnly"];
                 413: components["responses"]["TooLarge"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/push/subscriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The browsers that are told */
+        get: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path?: never;
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                /** @description Those of the namespace, the newest first. Their endpoints and keys are secrets and not told. */
+                200: {
+                    headers: {
+                        "Cache-Control": "no-store";
+                        [name: string]: unknown;
+                    };
+                    content: {
+                        "application/json": {
+                            subscriptions: components["schemas"]["Browser"][];
+                        };
+                    };
+                };
+                401: components["responses"]["Unauthorized"];
+                503: components["responses"]["Unavailable"];
+            };
+        };
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/push/subscriptions/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Have one of them told no more
+         * @description One that is not there is no failure. It subscribes again when hapi is opened there.
+         */
+        delete: {
+            parameters: {
+                query?: never;
+                header?: never;
+                path: {
+                    id: string;
+                };
+                cookie?: never;
+            };
+            requestBody?: never;
+            responses: {
+                200: components["responses"]["OK"];
+                401: components["responses"]["Unauthorized"];
+                403: components["responses"]["ReadOnly"];
                 503: components["responses"]["Unavailable"];
             };
         };
@@ -6336,7 +6417,8 @@ export interface paths {
          *     session token does. Filters combine with OR.
          *
          *     A client that a person sees (`visibility`) also gets `toast` events, whatever its filter:
-         *     `{"type":"toast","data":{"title","body","sessionId","url"}}`. They carry no `id` and are not told again.
+         *     `{"type":"toast","data":{"title","body","sessionId","url","type","params"}}`, where `params` is
+         *     `{"agent","session","tool"?,"summary"?,"failed"?}`. They carry no `id` and are not told again.
          */
         get: {
             parameters: {
@@ -6835,6 +6917,15 @@ export interface components {
             error: string;
             code?: string;
             hydrateFailed?: boolean;
+        };
+        Browser: {
+            id: string;
+            /** @description Empty when it did not say. */
+            label: string;
+            /** @description Empty when it did not say. */
+            deviceId: string;
+            muted?: ("permission-request" | "ready" | "task-notification")[];
+            createdAt: number;
         };
         AccessToken: {
             id: string;
