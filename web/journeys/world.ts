@@ -52,7 +52,7 @@ export class Hub {
   }
 
   async run() {
-    this.#process = spawn(binary, ['hub'], { env: { ...process.env, HAPI_HOME: this.home, HAPI_LISTEN_PORT: String(this.port), HAPI_PUBLIC_URL: this.url, CLI_API_TOKEN: token }, stdio: 'ignore' })
+    this.#process = spawn(binary, ['hub'], { env: { ...process.env, HAPI_HOME: this.home, HAPI_LISTEN_PORT: String(this.port), HAPI_PUBLIC_URL: this.url, CLI_API_TOKEN: token, HAPI_PUSH_ALLOW_PRIVATE: '1' }, stdio: 'ignore' })
     await until('the hub answers', () => fetch(`${this.url}/health`).then((r) => r.ok).catch(() => false))
   }
 

@@ -2,6 +2,7 @@ import './styles/index.css'
 import { StrictMode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { App } from './app/App'
+import { install } from './app/install'
 import { update } from './app/update'
 import { startLanguage } from './i18n'
 
@@ -14,5 +15,6 @@ if (root) {
       </StrictMode>,
     )
   })
+  install.start()
   void update.start()
 }

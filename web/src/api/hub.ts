@@ -1,6 +1,6 @@
 /** The calls of the hub, one line each. */
 import type { Hub } from './client'
-import type { Answers, Approval, Attachment, CancelResult, Machine, Message, Page, PermissionMode, QueuedState, SendRequest, Session, SessionSummary } from './types'
+import type { AccessToken, Answers, Approval, Attachment, Browser, CancelResult, Machine, Message, Page, PermissionMode, QueuedState, SendRequest, Session, SessionSummary } from './types'
 
 const s = (id: string) => `/api/sessions/${encodeURIComponent(id)}`
 const m = (id: string) => `/api/machines/${encodeURIComponent(id)}`
@@ -153,8 +153,16 @@ export const api = {
   renameMachine: (hub: Hub, id: string, displayName: string) => hub.call<{ ok: true }>('PATCH', m(id), { displayName }),
 
   vapidKey: (hub: Hub) => hub.get<{ publicKey: string }>('/api/push/vapid-public-key').then((r) => r.publicKey),
-  subscribePush: (hub: Hub, subscription: PushSubscriptionJSON, deviceId: string) => hub.call<{ ok: true }>('POST', '/api/push/subscribe', { endpoint: subscription.endpoint, keys: subscription.keys, deviceId }),
+  subscribePush: (hub: Hub, { endpoint, keys }: PushSubscriptionJSON, about: { deviceId: string; label: string; muted: string[] }) => hub.call<{ ok: true }>('POST', '/api/push/subscribe', { endpoint, keys, ...about }),
   unsubscribePush: (hub: Hub, endpoint: string) => hub.call<{ ok: true }>('DELETE', '/api/push/subscribe', { endpoint }),
+
+  browsers: (hub: Hub) => hub.get<{ subscriptions: Browser[] }>('/api/push/subscriptions').then((r) => r.subscriptions),
+  removeBrowser: (hub: Hub, id: string) => hub.call<{ ok: true }>('DELETE', `/api/push/subscriptions/${encodeURIComponent(id)}`),
+
+  tokens: (hub: Hub) => hub.get<{ tokens: AccessToken[] }>('/api/tokens').then((r) => r.tokens),
+  createToken: (hub: Hub, body: { name: string; namespace?: string; readOnly?: boolean; expiresInDays?: number }) => hub.call<AccessToken & { token: string }>('POST', '/api/tokens', body),
+  revokeToken: (hub: Hub, name: string) => hub.call<{ ok: true }>('DELETE', `/api/tokens/${encodeURIComponent(name)}`),
+  restartRunner: (hub: Hub, id: string) => hub.call<{ message: string }>('POST', `${m(id)}/restart-runner`),
 
   usage: (hub: Hub, range: '7d' | '30d' | 'all') => hub.get<Usage>(`/api/usage/summary?range=${range}&timeZone=${encodeURIComponent(Intl.DateTimeFormat().resolvedOptions().timeZone)}`),
   hubSettings: (hub: Hub) => hub.get<HubSettings>('/api/hub-settings'),

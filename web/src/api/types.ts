@@ -21,6 +21,8 @@ export type Approval = Schemas['Approval']
 export type PermissionMode = Schemas['PermissionMode']
 export type Machine = Schemas['Machine']
 export type Todo = NonNullable<Session['todos']>[number]
+export type Browser = Schemas['Browser']
+export type AccessToken = Schemas['AccessToken']
 export type Answers = Schemas['Answers']
 
 /** Metadata as session processes write it: two keys are certain, all others are theirs. */
@@ -69,6 +71,15 @@ export interface SessionPatch {
   todos?: Versioned<Todo[]>
 }
 
+/** What the texts of a notification are made from. */
+export interface NoticeParams {
+  agent: string
+  session: string
+  tool?: string
+  summary?: string
+  failed?: boolean
+}
+
 export type MessageChange =
   | { type: 'message-received'; sessionId: string; message: Message }
   | { type: 'messages-consumed'; sessionId: string; localIds: string[]; invokedAt: number; steered?: boolean }
@@ -86,7 +97,7 @@ export type HubEvent =
   | { type: 'session-ended'; sessionId: string; reason?: string }
   | { type: 'scheduled-matured'; sessionId: string }
   | { type: 'machine-updated'; machineId: string; data?: Machine | { active?: boolean } | null }
-  | { type: 'toast'; data: { title: string; body: string; sessionId: string; url: string } }
+  | { type: 'toast'; data: { title: string; body: string; sessionId: string; url: string; type?: string; params?: NoticeParams } }
 
 /** A full session among the things an update may carry. */
 export function isSession(data: Session | SessionPatch): data is Session {

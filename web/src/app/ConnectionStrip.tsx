@@ -3,11 +3,11 @@ import { useT } from '@/i18n'
 import { useConnection, useLive, useNow, useOnline } from '@/live/hooks'
 import type { Outbox } from '@/live/outbox'
 import { Spinner } from '@/ui/Spinner'
+import { RunnerSkew } from './RunnerSkew'
+import { act, strip } from './strip'
 import { update } from './update'
 
 const patience = 4000
-const strip = 'flex min-h-9 items-center justify-center gap-2 border-b border-line bg-sunken px-4 py-1 text-s'
-const act = 'min-h-7 rounded-s px-2 font-medium text-accent hover:bg-raised touch:min-h-9'
 
 /** One line above everything, one state at a time: what is wrong, or what is new. */
 export function ConnectionStrip({ waiting }: { waiting: Outbox }) {
@@ -54,5 +54,5 @@ export function ConnectionStrip({ waiting }: { waiting: Outbox }) {
       </div>
     )
   }
-  return null
+  return <RunnerSkew />
 }

@@ -11,6 +11,7 @@ import { machineName } from '@/model/machine'
 import { IconButton } from '@/ui/Button'
 import { Dot } from '@/ui/Dot'
 import { ConnectionStrip } from './ConnectionStrip'
+import { InstallCard } from './InstallCard'
 import { Sidebar } from './Sidebar'
 import { useAttention } from './useAttention'
 import { useHubToasts } from './useHubToasts'
@@ -39,14 +40,16 @@ export function Shell() {
 
   useEffect(() => {
     // The next start tries again.
-    renewPush(hub).catch((error: unknown) => console.warn('notifications were not renewed', error))
-  }, [hub])
+    renewPush(hub, t).catch((error: unknown) => console.warn('notifications were not renewed', error))
+  }, [hub, t])
 
   // What is on the screen has been seen.
   const shown = useMemo(() => sessions?.find((s) => s.id === id), [sessions, id])
   useEffect(() => {
     const see = () => {
-      if (shown && document.visibilityState === 'visible') marks.seen(shown.id, shown.updatedAt)
+      if (!shown || document.visibilityState !== 'visible') return
+      marks.seen(shown.id, shown.updatedAt)
+      void closeNotifications(shown.id)
     }
     see()
     document.addEventListener('visibilitychange', see)
@@ -91,7 +94,7 @@ export function Shell() {
           }}
         />
       )}
-      foot={wide ? <Foot onSettings={() => void navigate({ to: '/settings' })} onNew={() => void navigate({ to: '/sessions/new' })} /> : null}
+      foot={wide ? <Foot onSettings={() => void navigate({ to: '/settings' })} onNew={() => void navigate({ to: '/sessions/new' })} /> : <InstallCard />}
     />
   )
   return (
@@ -121,6 +124,13 @@ export function Shell() {
       ) : null}
     </div>
   )
+}
+
+/** What this device was told of a session that is now on its screen. */
+async function closeNotifications(sessionId: string) {
+  const registration = await navigator.serviceWorker?.getRegistration()
+  const all = (await registration?.getNotifications?.()) ?? []
+  for (const n of all) if ((n.data as { sessionId?: string } | null)?.sessionId === sessionId) n.close()
 }
 
 function Foot({ onSettings, onNew }: { onSettings(): void; onNew(): void }) {

@@ -1,14 +1,8 @@
 import { useEffect } from 'react'
-import { useT, type Key } from '@/i18n'
+import { useT } from '@/i18n'
 import { useLive } from '@/live/hooks'
+import { noticeOf } from '@/model/notice'
 import { showToast } from '@/ui/toast'
-
-const titles: Record<string, Key> = {
-  'Permission Request': 'toast.permission',
-  'Ready for input': 'toast.ready',
-  'Task completed': 'toast.completed',
-  'Task failed': 'toast.failed',
-}
 
 /** What the hub wants a visible person to know; not about what they are looking at. */
 export function useHubToasts(currentId: string | undefined, open: (id: string) => void) {
@@ -18,8 +12,12 @@ export function useHubToasts(currentId: string | undefined, open: (id: string) =
     () =>
       live.onToast((toast) => {
         if (toast.sessionId === currentId) return
-        const key = titles[toast.title]
-        showToast({ text: key ? t(key) : toast.title, detail: toast.body, action: { label: t('toast.open'), run: () => open(toast.sessionId) } })
+        const said = noticeOf(toast.type, toast.params, t)
+        showToast({
+          text: said?.title ?? toast.title,
+          detail: said ? [said.session, said.detail].filter(Boolean).join(' · ') : toast.body,
+          action: { label: t('toast.open'), run: () => open(toast.sessionId) },
+        })
       }),
     [live, t, currentId, open],
   )

@@ -1,20 +1,9 @@
 /** Two languages, one catalogue each. The Chinese one is fetched only by those who read it. */
 import { useSyncExternalStore } from 'react'
 import { en } from './en'
+import { translator, type Key, type Language, type Translate } from './translator'
 
-export type Key = keyof typeof en
-export type Catalogue = Record<Key, string>
-export type Language = 'en' | 'zh-CN'
-export type Params = Record<string, string | number>
-/** Keys that come as a pair `x.one` and `x.other`. */
-export type CountKey = { [K in Key]: K extends `${infer Stem}.other` ? Stem : never }[Key]
-
-export interface Translate {
-  (key: Key, params?: Params): string
-  /** The form that fits the number n, which is also the parameter {n}. */
-  count(key: CountKey, n: number, params?: Params): string
-  language: Language
-}
+export type { Catalogue, CountKey, Key, Language, Params, Translate } from './translator'
 
 export const languages: readonly { id: Language; name: string }[] = [
   { id: 'en', name: 'English' },
@@ -22,23 +11,6 @@ export const languages: readonly { id: Language; name: string }[] = [
 ]
 
 const storageKey = 'hapi-lang'
-
-export function fill(text: string, params?: Params): string {
-  return params ? text.replace(/\{(\w+)\}/g, (whole, name: string) => (name in params ? String(params[name]) : whole)) : text
-}
-
-export function translator(language: Language, catalogue: Catalogue): Translate {
-  const plural = new Intl.PluralRules(language)
-  const t = (key: Key, params?: Params) => fill(catalogue[key], params)
-  return Object.assign(t, {
-    count(key: CountKey, n: number, params?: Params) {
-      const one = `${key}.one` as Key
-      const form = plural.select(n) === 'one' && one in catalogue ? one : (`${key}.other` as Key)
-      return fill(catalogue[form], { n: n.toLocaleString(language), ...params })
-    },
-    language,
-  })
-}
 
 function preferred(): Language {
   const chosen = localStorage.getItem(storageKey)
@@ -69,4 +41,10 @@ function subscribe(tell: () => void) {
 
 export function useT(): Translate {
   return useSyncExternalStore(subscribe, () => current)
+}
+
+/** The words of these parts of the catalogue, for those who speak without it. */
+export function wordsOf(parts: readonly string[]): Partial<Record<Key, string>> {
+  const keys = Object.keys(en) as Key[]
+  return Object.fromEntries(keys.filter((k) => parts.some((p) => k.startsWith(p))).map((k) => [k, current(k)]))
 }

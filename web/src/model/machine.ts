@@ -13,3 +13,23 @@ export function agentsOf(machine: Machine | undefined, known: readonly Flavor[])
   const order = known.map((f) => f.id)
   return [...new Set(said)].map(flavorOf).sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id))
 }
+
+/** What runners say of themselves beyond the contract of all machines. */
+interface RunnerFacts {
+  capabilities?: string[]
+  supervisedRestart?: boolean
+  startedCliMtimeMs?: number
+  installedCliMtimeMs?: number
+}
+const factsOf = (m: Machine): RunnerFacts => (m.metadata ?? {}) as RunnerFacts
+
+/** A capability that every runner of today has. */
+const needed = 'cursor-chat-store-status'
+
+/** Older than this hub expects, or than the program that is on its disk by now. */
+export function isOutdated(m: Machine): boolean {
+  const { capabilities = [], startedCliMtimeMs: started, installedCliMtimeMs: there } = factsOf(m)
+  return !capabilities.includes(needed) || (started !== undefined && there !== undefined && there > started)
+}
+
+export const restartsItself = (m: Machine): boolean => factsOf(m).supervisedRestart === true

@@ -1,5 +1,6 @@
 /** What a session is to a person: its name, its state, its place in the list. Pure. */
 import { isSession, type AgentState, type Metadata, type Session, type SessionPatch, type SessionSummary, type Todo } from '@/api/types'
+import { within, type Span } from './days'
 
 interface Named {
   id: string
@@ -140,9 +141,11 @@ export interface Filter {
   machineId: string | null
   unread: boolean
   archived: boolean
+  /** Last active on one of these days. */
+  days: Span | null
 }
 
-export const noFilter: Filter = { search: '', machineId: null, unread: false, archived: false }
+export const noFilter: Filter = { search: '', machineId: null, unread: false, archived: false, days: null }
 
 /** Plain text matches anywhere; with * or ? a whole field must match. */
 export function matcher(query: string): (fields: (string | null | undefined)[]) => boolean {
@@ -182,6 +185,7 @@ export function arrange(all: SessionSummary[], filter: Filter, machineName: (id:
       (filter.archived ? isArchived(s) : !isArchived(s) || filter.search !== '' || s.id === selectedId) &&
       (!filter.machineId || s.metadata?.machineId === filter.machineId) &&
       (!filter.unread || isUnread(s)) &&
+      within(filter.days, s.updatedAt) &&
       matches([titleOf(s), s.metadata?.summary?.text, s.metadata?.path, s.metadata?.flavor, machineName(s.metadata?.machineId), s.id, (s.metadata?.worktree as { name?: string } | undefined)?.name]),
   )
   const recent = (a: SessionSummary, b: SessionSummary) => b.updatedAt - a.updatedAt || (a.id < b.id ? -1 : 1)

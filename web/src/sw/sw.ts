@@ -4,13 +4,19 @@
  * person, and other apps can share into it. It never keeps what the hub says;
  * that is the app's own memory.
  */
-import { notificationOf, shellName, type PushPayload } from './push'
+import { Hub } from '@/api/client'
+import { api } from '@/api/hub'
+import { database } from '@/live/database'
+import { readDevice, type Device } from '@/live/device'
+import { answer, isVerb } from './answer'
+import { askedOf, notificationOf, type Asked, type Carried, type Push, type Spoken } from './notice'
 
 declare const self: ServiceWorkerGlobalScope
 
 // Both are filled in by the build.
 const shell = '__SHELL__' as unknown as string[]
-const cacheName = shellName('__BUILD__')
+const prefix = 'hapi-shell-'
+const cacheName = `${prefix}__BUILD__`
 
 self.addEventListener('install', (event) => {
   event.waitUntil(caches.open(cacheName).then((cache) => cache.addAll(shell)))
@@ -20,7 +26,7 @@ self.addEventListener('activate', (event) => {
   event.waitUntil(
     caches
       .keys()
-      .then((names) => Promise.all(names.filter((name) => name.startsWith(shellName('')) && name !== cacheName).map((name) => caches.delete(name))))
+      .then((names) => Promise.all(names.filter((name) => name.startsWith(prefix) && name !== cacheName).map((name) => caches.delete(name))))
       .then(() => self.clients.claim()),
   )
 })
@@ -57,33 +63,63 @@ async function asset(request: Request): Promise<Response> {
 }
 
 self.addEventListener('push', (event) => {
-  let payload: PushPayload
+  let push: Push
   try {
-    payload = event.data?.json() as PushPayload
+    push = event.data?.json() as Push
   } catch {
     return
   }
-  const { title, options } = notificationOf(payload)
-  event.waitUntil(self.registration.showNotification(title, options))
+  event.waitUntil(tell(push))
 })
+
+async function tell(push: Push) {
+  const device = await readDevice()
+  const spoken = notificationOf(push, device, device && !device.hide ? await askedNow(device, push) : null, new Date())
+  await show(spoken)
+}
+
+/** How long a notification waits for the words of the request. */
+const patience = 4000
+
+/** The request itself; null when the hub cannot be asked, and then there is no button to allow it. */
+async function askedNow(device: Device, { data }: Push): Promise<Asked | null> {
+  const { type, sessionId, requestId } = data ?? {}
+  if (type !== 'permission-request' || !sessionId || !requestId) return null
+  const late = new Promise<null>((done) => setTimeout(() => done(null), patience))
+  const asked = api.session(new Hub(device), sessionId).then((s) => askedOf(s, requestId), () => null)
+  return Promise.race([asked, late])
+}
+
+const show = ({ title, options }: Spoken) => self.registration.showNotification(title, options)
 
 self.addEventListener('notificationclick', (event) => {
-  event.notification.close()
-  const url = (event.notification.data as { url?: string } | null)?.url ?? '/sessions'
-  event.waitUntil(show(url))
+  const { notification, action } = event
+  notification.close()
+  const carried = notification.data as Carried | null
+  event.waitUntil(carried?.ask && isVerb(action) ? answerFrom(notification, carried, action) : open(carried?.url ?? '/sessions'))
 })
 
+async function answerFrom(notification: Notification, carried: Carried, verb: 'allow' | 'deny') {
+  const device = await readDevice()
+  // Signed out meanwhile: the app says so.
+  if (!device) return open(carried.url)
+  const { actions } = notification as Notification & { actions?: readonly { action: string; title: string }[] }
+  const failed = await answer(device, { title: notification.title, tag: notification.tag, carried, ...(actions ? { actions: actions.map(({ action, title }) => ({ action, title })) } : {}) }, verb)
+  if (failed) await show(failed)
+}
+
 /** The open window goes there; only without one a new window opens. */
-async function show(path: string) {
+async function open(path: string) {
   const url = new URL(path, self.location.origin)
   const windows = await self.clients.matchAll({ type: 'window', includeUncontrolled: true })
-  const open = windows.find((w) => new URL(w.url).pathname === url.pathname) ?? windows[0]
-  if (!open) {
+  const there = windows.find((w) => new URL(w.url).pathname === url.pathname) ?? windows[0]
+  if (!there) {
     await self.clients.openWindow(url.href)
     return
   }
-  await open.focus()
-  if (new URL(open.url).pathname !== url.pathname) open.postMessage({ type: 'open', path: url.pathname })
+  // First where to, then there: focusing may be refused, and the way is right all the same.
+  if (new URL(there.url).pathname !== url.pathname) there.postMessage({ type: 'open', path: url.pathname })
+  await there.focus()
 }
 
 async function receiveShare(request: Request): Promise<Response> {
@@ -94,34 +130,10 @@ async function receiveShare(request: Request): Promise<Response> {
       const value = form.get(name)
       return typeof value === 'string' ? value : ''
     }
-    await keep({ id, title: text('title'), text: text('text'), url: text('url'), files: form.getAll('files').filter((f): f is File => f instanceof File && f.size > 0), at: Date.now() })
+    const shared = { id, title: text('title'), text: text('text'), url: text('url'), files: form.getAll('files').filter((f): f is File => f instanceof File && f.size > 0), at: Date.now() }
+    await (await database()).put('shared', shared)
     return Response.redirect(`/share?id=${id}`, 303)
   } catch {
     return Response.redirect('/share?error=ingest', 303)
   }
-}
-
-/** Into the app's own database; the app made it at its first start. */
-function keep(shared: { id: string; title: string; text: string; url: string; files: File[]; at: number }): Promise<void> {
-  return new Promise((done, fail) => {
-    const opening = indexedDB.open('hapi')
-    // Nobody signed in yet: making the database is the app's business.
-    opening.addEventListener('upgradeneeded', () => opening.transaction?.abort())
-    opening.addEventListener('error', () => fail(opening.error ?? new Error('no database')))
-    opening.addEventListener('success', () => {
-      const db = opening.result
-      try {
-        const work = db.transaction('shared', 'readwrite')
-        work.objectStore('shared').put(shared)
-        work.addEventListener('complete', () => {
-          db.close()
-          done()
-        })
-        work.addEventListener('error', () => fail(work.error ?? new Error('not kept')))
-      } catch (error) {
-        db.close()
-        fail(error instanceof Error ? error : new Error(String(error)))
-      }
-    })
-  })
 }

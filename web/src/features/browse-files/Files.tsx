@@ -1,14 +1,17 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { ChevronRight, File as FileIcon, Folder, GitBranch, RefreshCw, Search } from 'lucide-react'
+import { ArrowDownUp, ChevronRight, File as FileIcon, Folder, GitBranch, RefreshCw, Search } from 'lucide-react'
 import { useEffect, useMemo, useState, type ReactNode } from 'react'
 import { api } from '@/api/hub'
 import { errorText } from '@/api/client'
 import { useT, type Key } from '@/i18n'
-import { useLive } from '@/live/hooks'
+import { useLive, useNow } from '@/live/hooks'
+import { sorted, type Order } from '@/model/directory'
 import { parseStatus, type ChangedFile } from '@/model/git'
-import { IconButton } from '@/ui/Button'
+import { ago } from '@/model/time'
+import { Button, IconButton } from '@/ui/Button'
 import { Counts } from '@/ui/Diff'
 import { Segmented } from '@/ui/Fields'
+import { Menu, MenuChoices } from '@/ui/Menu'
 import { Failure, Notice, Skeleton } from '@/ui/States'
 import { cx } from '@/ui/cx'
 
@@ -65,7 +68,7 @@ export function Files({ sessionId, tab, query, turn, selected, onTab, onQuery, o
         )}
       </div>
       <div className="quiet-scroll min-h-0 flex-1 overflow-y-auto pb-6">
-        {query ? <Found sessionId={sessionId} query={query} onFile={onFile} /> : tab === 'changes' ? <Changes sessionId={sessionId} selected={selected} onFile={onFile} /> : tab === 'turn' ? <Turn files={turn} selected={selected} onFile={onFile} /> : <Tree sessionId={sessionId} path="" depth={0} onFile={onFile} />}
+        {query ? <Found sessionId={sessionId} query={query} onFile={onFile} /> : tab === 'changes' ? <Changes sessionId={sessionId} selected={selected} onFile={onFile} /> : tab === 'turn' ? <Turn files={turn} selected={selected} onFile={onFile} /> : <AllFiles sessionId={sessionId} onFile={onFile} />}
       </div>
     </div>
   )
@@ -188,12 +191,49 @@ function Found({ sessionId, query, onFile }: { sessionId: string; query: string;
 
 const expandedKey = (sessionId: string) => `hapi-dir-expanded-${sessionId}`
 
-function Tree({ sessionId, path, depth, onFile }: { sessionId: string; path: string; depth: number; onFile: Props['onFile'] }) {
+const sortKey = 'hapi-directory-sort'
+const orders: readonly { value: Order; label: Key }[] = [
+  { value: 'name', label: 'files.byName' },
+  { value: 'modified', label: 'files.byModified' },
+  { value: 'size', label: 'files.bySize' },
+]
+
+function AllFiles({ sessionId, onFile }: { sessionId: string; onFile: Props['onFile'] }) {
+  const t = useT()
+  const [order, setOrder] = useState<Order>(() => orders.find((o) => o.value === localStorage.getItem(sortKey))?.value ?? 'name')
+  return (
+    <>
+      <div className="flex justify-end px-2">
+        <Menu
+          trigger={
+            <Button look="quiet" className="px-2!">
+              <ArrowDownUp className="size-4" />
+              {t(orders.find((o) => o.value === order)?.label ?? 'files.byName')}
+            </Button>
+          }
+        >
+          <MenuChoices
+            value={order}
+            choices={orders.map((o) => ({ value: o.value, label: t(o.label) }))}
+            onChange={(next) => {
+              setOrder(next as Order)
+              localStorage.setItem(sortKey, next)
+            }}
+          />
+        </Menu>
+      </div>
+      <Tree sessionId={sessionId} path="" depth={0} order={order} onFile={onFile} />
+    </>
+  )
+}
+
+function Tree({ sessionId, path, depth, order, onFile }: { sessionId: string; path: string; depth: number; order: Order; onFile: Props['onFile'] }) {
   const t = useT()
   const { hub } = useLive()
   const { data, error, isPending, refetch } = useQuery({ queryKey: ['directory', sessionId, path], queryFn: () => api.directory(hub, sessionId, path), staleTime: 10_000, retry: 0 })
   const [open, setOpen] = useState<ReadonlySet<string>>(() => new Set(JSON.parse(sessionStorage.getItem(expandedKey(sessionId)) ?? '[]') as string[]))
-  const entries = useMemo(() => [...(data?.entries ?? [])].sort((a, b) => Number(b.type === 'directory') - Number(a.type === 'directory') || a.name.localeCompare(b.name)), [data])
+  const entries = useMemo(() => sorted(data?.entries ?? [], order), [data, order])
+  const now = useNow(60_000, order === 'modified')
   const failure = error ? errorText(error) : data && !data.success ? (data.error ?? '') : null
   if (isPending) return depth === 0 ? <Skeleton rows={6} label={t('common.loading')} /> : null
   if (failure !== null) return <Failure title={t('files.failed')} error={failure} retry={() => void refetch()} retryLabel={t('common.retry')} />
@@ -215,9 +255,9 @@ function Tree({ sessionId, path, depth, onFile }: { sessionId: string; path: str
               {folder ? <ChevronRight className={cx('size-4 text-ink-2 transition-transform', open.has(full) && 'rotate-90')} /> : <span className="w-4" />}
               {folder ? <Folder className="size-4 text-ink-2" /> : <FileIcon className="size-4 text-ink-2" />}
               <span className="min-w-0 flex-1 truncate">{e.name}</span>
-              {e.size === undefined || folder ? null : <span className="text-xs text-ink-2 num">{sizeOf(e.size, t.language)}</span>}
+              {order === 'modified' && e.modified ? <span className="text-xs text-ink-2 num">{ago(e.modified, now, t)}</span> : e.size === undefined || folder ? null : <span className="text-xs text-ink-2 num">{sizeOf(e.size, t.language)}</span>}
             </button>
-            {folder && open.has(full) ? <Tree sessionId={sessionId} path={full} depth={depth + 1} onFile={onFile} /> : null}
+            {folder && open.has(full) ? <Tree sessionId={sessionId} path={full} depth={depth + 1} order={order} onFile={onFile} /> : null}
           </li>
         )
       })}

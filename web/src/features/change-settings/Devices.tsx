@@ -1,23 +1,25 @@
-import { encode } from 'uqr'
-import { useMemo, useState } from 'react'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { api } from '@/api/hub'
+import { errorText } from '@/api/client'
+import type { AccessToken } from '@/api/types'
 import { useT } from '@/i18n'
-import { useLive } from '@/live/hooks'
+import { useLive, useNow } from '@/live/hooks'
+import { dayAndTime } from '@/model/time'
 import { Button } from '@/ui/Button'
-import { copyText } from '@/ui/copy'
 import { Confirm } from '@/ui/Dialog'
 import { SettingRow } from '@/ui/Fields'
-import { showToast } from '@/ui/toast'
+import { Code } from './Code'
+import { NewDevice } from './NewDevice'
+import { signInLink, type Client } from './signInLink'
 
-/** Signing in elsewhere, and signing out here. */
+/** Who is signed in, signing in elsewhere, and signing out here. */
 export function Devices({ onSignOut }: { onSignOut(): void }) {
   const t = useT()
   const { hub } = useLive()
-  const [shown, setShown] = useState<'web' | 'app' | null>(null)
   const [asking, setAsking] = useState(false)
-  const links = {
-    web: `${location.origin}/?hub=${encodeURIComponent(hub.base)}&token=${encodeURIComponent(hub.accessToken)}`,
-    app: `hapicompanion://bind?hub=${encodeURIComponent(hub.base)}&code=${encodeURIComponent(hub.accessToken)}`,
-  }
+  // Only the holder of the hub's own token sees and makes others; everybody else is refused.
+  const tokens = useQuery({ queryKey: ['tokens'], queryFn: () => api.tokens(hub), enabled: hub.isOwner, retry: 0 })
   return (
     <>
       <SettingRow label={t('devices.this')} hint={t('devices.namespace', { hub: hub.base.replace(/^https?:\/\//, ''), namespace: hub.namespace })}>
@@ -27,23 +29,18 @@ export function Devices({ onSignOut }: { onSignOut(): void }) {
           </Button>
         )}
       </SettingRow>
-      <SettingRow label={t('devices.browser')} hint={t('devices.browserHint')}>
-        {(id) => (
-          <Button id={id} aria-expanded={shown === 'web'} onClick={() => setShown(shown === 'web' ? null : 'web')}>
-            {t(shown === 'web' ? 'devices.hide' : 'devices.show')}
-          </Button>
-        )}
-      </SettingRow>
-      {shown === 'web' ? <Code link={links.web} /> : null}
-      <SettingRow label={t('devices.app')} hint={t('devices.appHint')}>
-        {(id) => (
-          <Button id={id} aria-expanded={shown === 'app'} onClick={() => setShown(shown === 'app' ? null : 'app')}>
-            {t(shown === 'app' ? 'devices.hide' : 'devices.show')}
-          </Button>
-        )}
-      </SettingRow>
-      {shown === 'app' ? <Code link={links.app} /> : null}
-      <p className="py-3 text-s text-ink-2">{t('devices.about')}</p>
+      {tokens.data ? (
+        <>
+          <NewDevice />
+          <Tokens list={tokens.data} />
+        </>
+      ) : tokens.isLoading ? null : (
+        <>
+          <OwnToken client="browser" />
+          <OwnToken client="app" />
+        </>
+      )}
+      <p className="py-3 text-s text-ink-2">{t(tokens.data ? 'devices.about' : 'devices.aboutOwn')}</p>
       <Confirm
         open={asking}
         onClose={() => setAsking(false)}
@@ -64,21 +61,86 @@ export function Devices({ onSignOut }: { onSignOut(): void }) {
   )
 }
 
-function Code({ link }: { link: string }) {
+/** Somebody who can make no tokens passes on the one they have. */
+function OwnToken({ client }: { client: Client }) {
   const t = useT()
-  const path = useMemo(() => {
-    const { data, size } = encode(link, { ecc: 'M', border: 2 })
-    const dark: string[] = []
-    data.forEach((row, y) => row.forEach((on, x) => on && dark.push(`M${x} ${y}h1v1h-1z`)))
-    return { d: dark.join(''), size }
-  }, [link])
+  const { hub } = useLive()
+  const [shown, setShown] = useState(false)
   return (
-    <div className="flex flex-col items-center gap-3 py-4">
-      {/* Readers want dark on light, whatever the theme. */}
-      <svg role="img" aria-label={t('devices.code')} viewBox={`0 0 ${path.size} ${path.size}`} className="w-56 rounded-m bg-[white]" shapeRendering="crispEdges">
-        <path d={path.d} className="fill-[black]" />
-      </svg>
-      <Button onClick={() => void copyText(link).then((ok) => ok && showToast({ text: t('common.copied') }))}>{t('devices.copy')}</Button>
-    </div>
+    <>
+      <SettingRow label={t(client === 'app' ? 'devices.app' : 'devices.browser')} hint={t(client === 'app' ? 'devices.appHint' : 'devices.browserHint')}>
+        {(id) => (
+          <Button id={id} aria-expanded={shown} onClick={() => setShown(!shown)}>
+            {t(shown ? 'devices.hide' : 'devices.show')}
+          </Button>
+        )}
+      </SettingRow>
+      {shown ? <Code link={signInLink(client, hub.base, hub.accessToken)} /> : null}
+    </>
+  )
+}
+
+/** Everything that was given a token of its own; each can be signed out from here. */
+function Tokens({ list }: { list: readonly AccessToken[] }) {
+  const t = useT()
+  const { hub } = useLive()
+  const queries = useQueryClient()
+  const [asking, setAsking] = useState<string | null>(null)
+  const [error, setError] = useState<string | null>(null)
+  const now = useNow(60_000)
+  if (list.length === 0) return null
+  async function revoke(name: string) {
+    setAsking(null)
+    setError(null)
+    try {
+      await api.revokeToken(hub, name)
+    } catch (failure) {
+      setError(errorText(failure))
+    }
+    await queries.invalidateQueries({ queryKey: ['tokens'] })
+  }
+  const about = (token: AccessToken) =>
+    [
+      token.namespace === hub.namespace ? '' : t('devices.space', { namespace: token.namespace }),
+      token.readOnly ? t('devices.readOnly') : '',
+      t('push.since', { time: dayAndTime(token.createdAt, t) }),
+      token.expiresAt === null ? '' : t(token.expiresAt < now ? 'devices.expired' : 'devices.until', { time: dayAndTime(token.expiresAt, t) }),
+    ]
+      .filter(Boolean)
+      .join(' · ')
+  return (
+    <section>
+      <h3 className="pt-5 text-xs font-semibold text-ink-2">{t('devices.list')}</h3>
+      {list.map((token) => (
+        <SettingRow key={token.id} label={token.name} hint={about(token)}>
+          {(id) => (
+            <Button id={id} look="danger" onClick={() => setAsking(token.name)}>
+              {t('devices.revoke')}
+            </Button>
+          )}
+        </SettingRow>
+      ))}
+      {error ? (
+        <p role="alert" className="py-2 text-s text-bad">
+          {t('push.failed', { error })}
+        </p>
+      ) : null}
+      <Confirm
+        open={asking !== null}
+        onClose={() => setAsking(null)}
+        title={t('devices.revokeAsk', { name: asking ?? '' })}
+        description={t('devices.revokeAbout')}
+        actions={
+          <>
+            <Button grow onClick={() => setAsking(null)}>
+              {t('common.cancel')}
+            </Button>
+            <Button grow look="danger" onClick={() => asking && void revoke(asking)}>
+              {t('devices.revoke')}
+            </Button>
+          </>
+        }
+      />
+    </section>
   )
 }

@@ -1,5 +1,6 @@
 import { Paperclip, Plus, Trash2 } from 'lucide-react'
 import { useEffect, useState } from 'react'
+import { errorText } from '@/api/client'
 import { useT } from '@/i18n'
 import { remembered, type Shared } from '@/live/database'
 import { useSessions } from '@/live/hooks'
@@ -9,7 +10,7 @@ import { Avatar } from '@/ui/Avatar'
 import { Button } from '@/ui/Button'
 import { TextInput } from '@/ui/Fields'
 import { Notice, Skeleton } from '@/ui/States'
-import { sharedText } from './shared'
+import { fetchShared, readFragment, sharedText } from './shared'
 
 interface Props {
   id: string | undefined
@@ -28,15 +29,27 @@ export function SharePicker({ id, failed, fragment, onChoose, onNew, onDiscard }
   const t = useT()
   const { data: sessions = [] } = useSessions()
   const [shared, setShared] = useState<Shared | null | 'gone'>(null)
+  const [fileError, setFileError] = useState<string | null>(null)
   const [search, setSearch] = useState('')
   useEffect(() => {
     if (id) {
       void remembered((db) => db.get('shared', id)).then((found) => setShared(found && Date.now() - found.at < lifetime ? found : 'gone'))
-      return
+      return undefined
     }
-    const params = new URLSearchParams(fragment.replace(/^#/, ''))
-    const found = { id: '', title: params.get('title') ?? '', text: params.get('text') ?? '', url: params.get('url') ?? '', files: [], at: Date.now() }
-    setShared(found.title || found.text || found.url ? found : 'gone')
+    const stop = new AbortController()
+    const { file, ...words } = readFragment(fragment)
+    const found = { id: '', ...words, at: Date.now() }
+    if (!file) return setShared(sharedText(found) ? { ...found, files: [] } : 'gone')
+    fetchShared(file, stop.signal).then(
+      (got) => setShared({ ...found, files: [got] }),
+      (error: unknown) => {
+        if (stop.signal.aborted) return
+        // The words are not lost with the file.
+        setFileError(errorText(error))
+        setShared({ ...found, files: [] })
+      },
+    )
+    return () => stop.abort()
   }, [id, fragment])
   if (failed) return <Notice alert title={t('share.failed')} action={<Button onClick={onDiscard}>{t('share.discard')}</Button>} />
   if (shared === null) return <Skeleton rows={3} label={t('common.loading')} />
@@ -52,6 +65,11 @@ export function SharePicker({ id, failed, fragment, onChoose, onNew, onDiscard }
     <div className="quiet-scroll mx-auto w-full max-w-xl flex-1 overflow-y-auto px-4 py-3">
       <div className="rounded-m border border-line bg-raised p-3 text-s">
         {content.text ? <p className="line-clamp-4 break-words whitespace-pre-wrap">{content.text}</p> : null}
+        {fileError ? (
+          <p role="alert" className="mt-1 text-bad">
+            {t('share.fileFailed', { error: fileError })}
+          </p>
+        ) : null}
         {shared.files.map((f) => (
           <p key={f.name} className="mt-1 flex items-center gap-2 text-ink-2">
             <Paperclip className="size-4" />

@@ -1,10 +1,11 @@
-import { Archive, ChevronRight, Eye, Plus, Search, Settings, Trash2, X } from 'lucide-react'
-import { useCallback, useMemo, useState, type ReactNode } from 'react'
+import { Archive, CalendarDays, ChevronRight, Eye, Pin, PinOff, Plus, Search, Settings, Trash2, X } from 'lucide-react'
+import { lazy, Suspense, useCallback, useMemo, useState, type ReactNode } from 'react'
 import { api } from '@/api/hub'
 import { errorText } from '@/api/client'
 import type { SessionSummary } from '@/api/types'
 import { useT } from '@/i18n'
-import { useLive, useMachines, useMarks, useSessions } from '@/live/hooks'
+import { useLive, useMachines, useMarks, useNow, useSessions } from '@/live/hooks'
+import { daysText } from '@/model/days'
 import { machineName } from '@/model/machine'
 import { arrange, homePath, isArchived, noFilter, tail, type Filter, type Group } from '@/model/session'
 import { Button, IconButton } from '@/ui/Button'
@@ -12,7 +13,9 @@ import { Dot } from '@/ui/Dot'
 import { Failure, Notice, Skeleton } from '@/ui/States'
 import { cx } from '@/ui/cx'
 import { Row } from './Row'
-import { useBulk } from './useBulk'
+import { pinAll, useBulk } from './useBulk'
+
+const DayFilter = lazy(() => import('./DayFilter').then((m) => ({ default: m.DayFilter })))
 
 interface Props {
   selectedId: string | undefined
@@ -39,6 +42,7 @@ export function Inbox({ selectedId, beside, onOpen, onNew, onSettings, onPalette
   const marks = useMarks()
   const [filter, setFilter] = useState<Filter>(noFilter)
   const [searching, setSearching] = useState(false)
+  const [choosingDays, setChoosingDays] = useState(false)
   const [picked, setPicked] = useState<ReadonlySet<string> | null>(null)
   const archive = useBulk(useCallback((id: string) => api.archive(hub, id), [hub]))
   const remove = useBulk(useCallback((id: string) => api.remove(hub, id), [hub]))
@@ -51,6 +55,11 @@ export function Inbox({ selectedId, beside, onOpen, onNew, onSettings, onPalette
   const unreadCount = sessions.filter((s) => !isArchived(s) && unread(s)).length
   const archivedCount = sessions.filter(isArchived).length
   const empty = sections.waiting.length + sections.working.length + sections.pinned.length + sections.groups.length === 0
+
+  const now = useNow(60_000, filter.days !== null)
+  const days = filter.days ? daysText(filter.days, now, t) : null
+  const pickedSessions = picked ? sessions.filter((s) => picked.has(s.id)) : []
+  const allPinned = pickedSessions.every((s) => s.globalPinned)
 
   const pick = (id: string) => {
     const next = new Set(picked ?? [])
@@ -85,6 +94,12 @@ export function Inbox({ selectedId, beside, onOpen, onNew, onSettings, onPalette
           <span className="min-w-0 flex-1 text-m font-semibold">{t.count('bulk.picked', picked.size)}</span>
           <IconButton label={t('bulk.read')} onClick={() => { for (const id of take()) marks.seen(id, sessions.find((s) => s.id === id)?.updatedAt ?? Date.now()) }}>
             <Eye />
+          </IconButton>
+          <IconButton
+            label={t(allPinned ? 'menu.unpinTop' : 'menu.pinTop')}
+            onClick={() => void pinAll(hub, take(), allPinned ? 'none' : 'global', t)}
+          >
+            {allPinned ? <PinOff /> : <Pin />}
           </IconButton>
           <IconButton label={t('menu.archive')} onClick={() => archive.start(take(), 'bulk.archived')}>
             <Archive />
@@ -146,7 +161,7 @@ export function Inbox({ selectedId, beside, onOpen, onNew, onSettings, onPalette
 
       {sessions.length > 0 ? (
         <div role="group" aria-label={t('inbox.filters')} className="flex gap-1.5 overflow-x-auto px-4 pt-2 pb-0.5 [scrollbar-width:none]">
-          <Chip on={!filter.unread && !filter.archived && filter.machineId === null} onClick={() => setFilter({ ...noFilter, search: filter.search })}>
+          <Chip on={!filter.unread && !filter.archived && filter.machineId === null && filter.days === null} onClick={() => setFilter({ ...noFilter, search: filter.search })}>
             {t('inbox.all')}
           </Chip>
           <Chip on={filter.unread} onClick={() => setFilter({ ...filter, unread: !filter.unread, archived: false })}>
@@ -165,7 +180,16 @@ export function Inbox({ selectedId, beside, onOpen, onNew, onSettings, onPalette
               {t('inbox.archived')}
             </Chip>
           ) : null}
+          <Chip on={filter.days !== null} label={days ? `${t('days.title')}: ${days}` : t('days.title')} onClick={() => setChoosingDays(true)}>
+            <CalendarDays aria-hidden className="size-4" />
+            {days}
+          </Chip>
         </div>
+      ) : null}
+      {choosingDays ? (
+        <Suspense>
+          <DayFilter open value={filter.days} active={sessions.map((s) => s.updatedAt)} onClose={() => setChoosingDays(false)} onChange={(days) => setFilter({ ...filter, days })} />
+        </Suspense>
       ) : null}
 
       <nav aria-label={t('inbox.title')} className="quiet-scroll min-h-0 flex-1 overflow-y-auto overscroll-contain pt-1 pb-4">
@@ -218,11 +242,13 @@ export function Inbox({ selectedId, beside, onOpen, onNew, onSettings, onPalette
   )
 }
 
-function Chip({ on, onClick, children }: { on: boolean; onClick(): void; children: ReactNode }) {
+function Chip({ on, label, onClick, children }: { on: boolean; label?: string; onClick(): void; children: ReactNode }) {
   return (
     <button
       type="button"
       aria-pressed={on}
+      aria-label={label}
+      title={label}
       onClick={onClick}
       className={cx('inline-flex items-center gap-1.5 rounded-full border px-3 py-[5px] text-s leading-[18px] font-medium whitespace-nowrap transition-colors touch:py-2', on ? 'border-transparent bg-ink text-surface' : 'border-line text-ink-2 hover:text-ink')}
     >

@@ -1,6 +1,7 @@
 import { useCallback, useSyncExternalStore } from 'react'
-import { errorText } from '@/api/client'
-import { useT, type CountKey } from '@/i18n'
+import { api } from '@/api/hub'
+import { errorText, type Hub } from '@/api/client'
+import { useT, type CountKey, type Translate } from '@/i18n'
 import { showToast } from '@/ui/toast'
 
 /** How long a person may change their mind. */
@@ -73,4 +74,11 @@ export function useBulk(act: (id: string) => Promise<unknown>) {
     [act, t],
   )
   return { hidden: gone, start }
+}
+
+/** Pins several at the top, or lets them go; the list follows by itself. */
+export async function pinAll(hub: Hub, ids: readonly string[], mode: 'global' | 'none', t: Translate) {
+  const failures: string[] = []
+  await Promise.all(ids.map((id) => api.pin(hub, id, mode).catch((error: unknown) => failures.push(errorText(error)))))
+  if (failures[0] !== undefined) showToast({ text: t.count('bulk.failed', failures.length), detail: failures[0] })
 }
