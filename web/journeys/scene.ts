@@ -3,6 +3,7 @@ import type { Agent, Hub } from './world'
 
 export interface Scene {
   login: Agent
+  cache: Agent
   database: Agent
   parser: Agent
 }
@@ -20,9 +21,9 @@ export async function scene(hub: Hub): Promise<Scene> {
   const slow = await hub.agent({ path: '/Users/ada/src/app', name: 'Why is start-up slow?', machineId: 'machine-studio', metadata: { claudeSessionId: 'c-2' } })
   slow.user('why is start-up slow?', now - 3 * 3_600_000)
   slow.say('Most of it was one synchronous read of the cache. It is lazy now.', now - 3 * 3_600_000 + minute)
-  const cache = await hub.agent({ path: '/Users/ada/src/app', name: 'Refactor the cache', flavor: 'gemini', machineId: 'machine-studio', metadata: { geminiSessionId: 'g-1', worktree: { basePath: '/Users/ada/src/app', branch: 'fix-cache', name: 'fix-cache' } } })
+  const cache = await hub.agent({ path: '/Users/ada/src/app', name: 'Refactor the cache', flavor: 'gemini', machineId: 'machine-studio', metadata: { geminiSessionId: 'g-1', capabilities: { conversationHistory: { forkCurrent: true } }, worktree: { basePath: '/Users/ada/src/app', branch: 'fix-cache', name: 'fix-cache' } } })
   cache.user('refactor the cache in its own worktree', now - 2 * 3_600_000)
-  cache.say('Done. All tests pass.', now - 2 * 3_600_000 + minute)
+  tellCache(cache, now - 2 * 3_600_000)
   const notes = await hub.agent({ path: '/Users/ada/src/app', name: 'Release notes for 2.4', machineId: 'machine-studio', metadata: { claudeSessionId: 'c-3' } })
   notes.user('write the release notes', now - 3_600_000)
   notes.say('The notes are in `CHANGELOG.md`.', now - 3_600_000 + minute)
@@ -59,7 +60,23 @@ export async function scene(hub: Hub): Promise<Scene> {
   for (const a of [cache, notes, parser, database, login]) await a.flushed()
   parser.call('Edit', { file_path: '/Users/ada/src/parser/lexer.go', old_string: 'a', new_string: 'b' })
   await parser.flushed()
-  return { login, database, parser }
+  return { login, cache, database, parser }
+}
+
+/** 120 by 80 pixels of a sunset. */
+export const sunset =
+  'iVBORw0KGgoAAAANSUhEUgAAAHgAAABQCAIAAABd+SbeAAABkUlEQVR42u3CWUoWAACF0bucCJGICJEICQmJkIgI+QiRiIgICYkoMzM1NYc/UzMzp8ycMjMzZ03N1GW5i/t0D0dnOElDneU4DVXEURqqmP9pqHMcpqHO8y8NdYGDNNRF9tNQJeyloUr5m4a6xG4a6jI7aagyttNQV9hKQ5WzmYa6ykYaqoL1NNQ11tJQ11lNQ1XyJw11g5U01E1+p6FusZyGus2vNFQVS2ko+JmGusNiGqqaH2moGhbSUHf5noa6x3wa6j5zaagHzKahHjKThnrEdBqqlm9pqMdMpaHq+JqGesJkGuopX9JQz5hIQ9UznoZqYCwN1choGqqJkTRUM5/TUK0Mp6Ha+JSG6mAoDdXJxzRUN4NpqAIf0lC9DKSh+uhPQw3Ql4Ya5H0aaojeNNQw79JQIxTSUGP0pKEm6E5DTdKVhpqiMw01zds01Cwdaah52tNQC7SloRZ5k4ZaojUNtUxLGmqF5jTUKq/TUOs0paE2eZWG2qYxDbXLyzTUHg1pqANepKEOqU9DHfE8DU8BN9UjawSaVJQAAAAASUVORK5CYII='
+
+/** What agents show besides text: subagents, formulas, diagrams, pictures. */
+function tellCache(a: Agent, from: number) {
+  const at = (s: number) => from + s * 1000
+  const task = a.call('Task', { description: 'count who calls the cache', prompt: 'Count the callers of cache.get.' }, 'task-1', at(10))
+  a.output({ type: 'assistant', parentToolUseId: task, message: { role: 'assistant', content: [{ type: 'tool_use', id: 'inner-1', name: 'Grep', input: { pattern: 'cache.get(' } }] } }, at(12))
+  a.result(task, 'Seven callers, all of them in `web/`.', at(30))
+  a.tool('Read', { file_path: '/Users/ada/src/app/docs/before.png' }, [{ type: 'image', source: { type: 'base64', media_type: 'image/png', data: sunset } }], at(34))
+  a.say('A request takes the cache first; what it costs is\n\n$$t = p_{hit} \\, t_{cache} + (1 - p_{hit}) \\, t_{db}$$\n\n```mermaid\nflowchart LR\n  Request --> Cache\n  Cache -- hit --> Answer\n  Cache -- miss --> Database --> Answer\n```', at(40))
+  a.user('and do all tests pass?', at(60))
+  a.say('Done. All tests pass.', at(70))
 }
 
 /** The conversation that the pictures show. */

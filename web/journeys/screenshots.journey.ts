@@ -43,6 +43,21 @@ interface Screen {
 const screens: Screen[] = [
   { name: 'inbox', path: () => '/sessions', ready: 'text=Needs you' },
   { name: 'chat', path: () => `/sessions/${day.login.id}`, ready: 'text=Run a command?' },
+  { name: 'shown', path: () => `/sessions/${day.cache.id}`, ready: 'role=button[name=/^Diagram/]' },
+  { name: 'viewer', path: () => `/sessions/${day.cache.id}`, ready: 'role=button[name=/^Diagram/]', act: (page) => page.getByRole('button', { name: /^Diagram/ }).click() },
+  { name: 'context', path: () => `/sessions/${day.login.id}`, ready: 'text=Run a command?', act: (page) => page.getByRole('button', { name: /% context/ }).click() },
+  { name: 'message-menu', path: () => `/sessions/${day.cache.id}`, ready: 'text=All tests pass', act: (page) => page.getByRole('button', { name: 'More about this message' }).last().click() },
+  {
+    name: 'fork',
+    path: () => `/sessions/${day.cache.id}`,
+    ready: 'text=All tests pass',
+    act: (page) =>
+      page
+        .getByRole('main')
+        .getByRole('button', { name: 'More', exact: true })
+        .click()
+        .then(() => page.getByRole('menuitem', { name: 'Fork the conversation' }).click()),
+  },
   { name: 'question', path: () => `/sessions/${day.database.id}`, ready: 'text=Which driver?' },
   { name: 'new', path: () => '/sessions/new', ready: 'text=Start on studio' },
   { name: 'files', path: () => `/sessions/${day.login.id}/files`, ready: 'text=migrate.sql' },

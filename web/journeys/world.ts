@@ -39,6 +39,8 @@ export class Hub {
   #agents: Agent[] = []
   #children: ChildProcess[] = []
   #beats: ReturnType<typeof setInterval>[] = []
+  /** What a runner does when it is asked to start a session; it gives the session's id. */
+  onSpawn: (request: Record<string, unknown>) => Promise<string> = () => Promise.reject(new Error('nothing is started here'))
 
   get url(): string {
     return `http://127.0.0.1:${this.port}`
@@ -79,6 +81,13 @@ export class Hub {
     return agent
   }
 
+  /** The process of a session that the hub made. */
+  async joining(id: string): Promise<Agent> {
+    const agent = await Agent.connect(this, id)
+    this.#agents.push(agent)
+    return agent
+  }
+
   async machine(id: string, host: string, agents = ['claude', 'codex', 'gemini', 'opencode']): Promise<Socket> {
     const metadata = { host, platform: 'darwin', happyCliVersion: '1.0.0', homeDir: '/Users/ada', workspaceRoots: ['/Users/ada/src'], capabilities: ['cursor-chat-store-status', 'stop-runner'] }
     const runnerState = { status: 'running', pid: 1, startedAt: Date.now(), capabilities: { agentConfigs: agents.map((flavor) => ({ flavor, fields: [] })) } }
@@ -88,10 +97,18 @@ export class Hub {
     const folders: Record<string, unknown[]> = { '/Users/ada/src': ['app', 'ledger', 'parser', 'site'].map((name) => ({ name, type: 'directory', isGitRepo: true })), '/Users/ada/src/app': ['auth', 'scripts', 'web'].map((name) => ({ name, type: 'directory' })) }
     const answers: Record<string, Handler> = {
       'list-directory': (p) => ({ success: true, entries: folders[String(p.path)] ?? [] }),
+      'spawn-happy-session': (p) =>
+        this.onSpawn(p).then(
+          (sessionId) => ({ type: 'success', sessionId }),
+          (error: unknown) => ({ type: 'error', errorMessage: String(error) }),
+        ),
       'path-exists': (p) => ({ exists: Object.fromEntries((p.paths as string[]).map((path) => [path, path in folders])) }),
     }
     for (const method of Object.keys(answers)) socket.emit('rpc-register', { method: `${id}:${method}` })
-    socket.on('rpc-request', (request: { method: string; params: string }, ack: (answer: string) => void) => ack(JSON.stringify(answers[request.method.slice(id.length + 1)]?.(JSON.parse(request.params) as Record<string, unknown>) ?? null)))
+    socket.on('rpc-request', (request: { method: string; params: string }, ack: (answer: string) => void) => {
+      const answer = answers[request.method.slice(id.length + 1)]?.(JSON.parse(request.params) as Record<string, unknown>)
+      void Promise.resolve(answer ?? null).then((a) => ack(JSON.stringify(a)))
+    })
     const alive = () => socket.emit('machine-alive', { machineId: id, time: Date.now() })
     alive()
     this.#beats.push(setInterval(alive, 15_000))
@@ -126,6 +143,7 @@ interface State {
   requests: Record<string, unknown>
   completedRequests: Record<string, unknown>
   controlledByUser?: boolean
+  steeringActive?: boolean
 }
 
 type Handler = (params: Record<string, unknown>) => unknown
@@ -138,7 +156,7 @@ export class Agent {
   thinking = false
   /** Prompts are taken as they come; false leaves them in the queue. */
   takes = true
-  onPrompt: ((text: string) => void) | null = null
+  onPrompt: ((text: string, localId: string | null) => void) | null = null
   #socket: Socket
   #state: State = { requests: {}, completedRequests: {} }
   #version = 1
@@ -151,8 +169,12 @@ export class Agent {
     this.id = id
     this.#socket = socket
     this.#beat = setInterval(() => this.alive(), 2000)
-    socket.on('update', (update: { body: { t: string; message?: { localId: string | null; content: { content?: { text?: string } } } } }, ack?: (v: unknown) => void) => {
+    socket.on('update', (update: { body: { t: string; localId?: string; message?: { localId: string | null; content: { content?: { text?: string } } } } }, ack?: (v: unknown) => void) => {
       if (update.body.t === 'cancel-queued-message') return ack?.({ removed: true, inFlight: false, indeterminate: false, consumed: false })
+      if (update.body.t === 'retry-queued-message') {
+        this.calls.push({ method: 'retry', params: update.body })
+        return ack?.({ accepted: true })
+      }
       if (update.body.t !== 'new-message' || !update.body.message) return
       const { localId, content } = update.body.message
       if (localId && this.prompts.some((p) => p.localId === localId)) return
@@ -160,7 +182,7 @@ export class Agent {
       if (!this.takes) return
       this.prompts.push({ text, localId })
       if (localId) socket.emit('messages-consumed', { sid: id, localIds: [localId], clearQueuedThinkingGrace: true })
-      this.onPrompt?.(text)
+      this.onPrompt?.(text, localId)
     })
     socket.on('terminal:open', (t: { sessionId: string; terminalId: string }) => {
       socket.emit('terminal:ready', { sessionId: t.sessionId, terminalId: t.terminalId })
@@ -183,8 +205,12 @@ export class Agent {
       agentState: {},
       model: flavor === 'claude' ? 'sonnet' : undefined,
     })
-    const socket = io(`${hub.url}/cli`, { transports: ['websocket'], auth: { token, clientType: 'session-scoped', sessionId: session.id } })
-    const agent = new Agent(session.id, socket)
+    return Agent.connect(hub, session.id)
+  }
+
+  static async connect(hub: Hub, id: string): Promise<Agent> {
+    const socket = io(`${hub.url}/cli`, { transports: ['websocket'], auth: { token, clientType: 'session-scoped', sessionId: id } })
+    const agent = new Agent(id, socket)
     await new Promise<void>((done) => socket.on('connect', done))
     agent.handle('permission', (p) => agent.#decided(p))
     agent.handle('abort', () => {
@@ -261,6 +287,25 @@ export class Agent {
   }
   controlled(by: boolean): Promise<void> {
     return this.#write((s) => ({ ...s, controlledByUser: by }))
+  }
+  steerable(on: boolean): Promise<void> {
+    return this.#write((s) => ({ ...s, steeringActive: on }))
+  }
+  /** Nobody knows whether the agent has this prompt. */
+  unsure(localId: string) {
+    this.#socket.emit('messages-indeterminate', { sid: this.id, localIds: [localId] })
+  }
+
+  /** Changes the session's metadata as the hub has it now. */
+  async note(change: (metadata: Record<string, unknown>) => Record<string, unknown>): Promise<void> {
+    let metadata: Record<string, unknown> = {}
+    for (let version = 0; ; ) {
+      const answer = (await this.#socket.emitWithAck('update-metadata', { sid: this.id, expectedVersion: version, metadata: change(metadata) })) as { result: string; version: number; metadata?: Record<string, unknown> }
+      if (answer.result === 'success') return
+      if (answer.result !== 'version-mismatch') throw new Error(`update-metadata: ${JSON.stringify(answer)}`)
+      version = answer.version
+      metadata = answer.metadata ?? {}
+    }
   }
 
   async #decided(p: Record<string, unknown>): Promise<null> {

@@ -47,6 +47,12 @@ export interface ModelChoice {
   name?: string
 }
 
+export interface ModelCatalogue extends Outcome {
+  availableModels?: ModelChoice[]
+  models?: { id: string; displayName?: string }[]
+  currentModelId?: string | null
+}
+
 export interface Spawn {
   directory: string
   agent: string
@@ -119,6 +125,8 @@ export const api = {
   takeOver: (hub: Hub, id: string) => hub.call<{ ok: true }>('POST', `${s(id)}/switch`),
   resume: (hub: Hub, id: string) => hub.call<{ type: 'success'; sessionId: string }>('POST', `${s(id)}/resume`, {}),
   reopen: (hub: Hub, id: string) => hub.call<{ ok: true; sessionId: string }>('POST', `${s(id)}/reopen`, {}),
+  fork: (hub: Hub, id: string, messageLocalId: string | null) => hub.call<{ sessionId: string }>('POST', `${s(id)}/fork`, messageLocalId === null ? {} : { messageLocalId }),
+  rewind: (hub: Hub, id: string, messageLocalId: string) => hub.call<{ success: true }>('POST', `${s(id)}/rewind`, { messageLocalId }),
   archive: (hub: Hub, id: string) => hub.call<{ ok: true }>('POST', `${s(id)}/archive`),
   remove: (hub: Hub, id: string) => hub.call<{ ok: true }>('DELETE', s(id)),
   rename: (hub: Hub, id: string, name: string) => hub.call<{ ok: true }>('PATCH', s(id), { name }),
@@ -127,12 +135,14 @@ export const api = {
   setModel: (hub: Hub, id: string, model: string | null) => hub.call<{ ok: true }>('POST', `${s(id)}/model`, { model }),
   setEffort: (hub: Hub, id: string, effort: string | null) => hub.call<{ ok: true }>('POST', `${s(id)}/effort`, { effort }),
   setReasoningEffort: (hub: Hub, id: string, modelReasoningEffort: string | null) => hub.call<{ ok: true }>('POST', `${s(id)}/model-reasoning-effort`, { modelReasoningEffort }),
+  setServiceTier: (hub: Hub, id: string, serviceTier: 'fast' | 'standard') => hub.call<{ ok: true }>('POST', `${s(id)}/service-tier`, { serviceTier }),
+  setCollaborationMode: (hub: Hub, id: string, mode: string) => hub.call<{ ok: true }>('POST', `${s(id)}/collaboration-mode`, { mode }),
+  setCopilotAgentMode: (hub: Hub, id: string, mode: string) => hub.call<{ ok: true }>('POST', `${s(id)}/copilot-agent-mode`, { mode }),
   export: (hub: Hub, id: string, force: boolean) => hub.get<ExportResult>(`${s(id)}/export${force ? '?force=true' : ''}`),
 
   slashCommands: (hub: Hub, id: string) => hub.get<Outcome & { commands?: SlashCommand[] }>(`${s(id)}/slash-commands`),
   skills: (hub: Hub, id: string) => hub.get<Outcome & { skills?: Skill[] }>(`${s(id)}/skills`),
-  sessionModels: (hub: Hub, id: string, flavor: string) =>
-    hub.get<Outcome & { availableModels?: ModelChoice[]; models?: { id: string; displayName?: string }[]; currentModelId?: string | null }>(`${s(id)}/${encodeURIComponent(flavor)}-models`),
+  sessionModels: (hub: Hub, id: string, flavor: string) => hub.get<ModelCatalogue>(`${s(id)}/${encodeURIComponent(flavor)}-models`),
   machineModels: (hub: Hub, id: string, flavor: string, cwd?: string) =>
     hub.get<Outcome & { availableModels?: ModelChoice[]; models?: { id: string; displayName?: string }[] }>(`${m(id)}/${encodeURIComponent(flavor)}-models${cwd ? `?cwd=${encodeURIComponent(cwd)}` : ''}`),
 

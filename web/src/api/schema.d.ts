@@ -1804,7 +1804,8 @@ export interface paths {
         /**
          * Let the agent do what it asks for
          * @description Without a body a plain approval. A body that cannot be read, or that says the opposite, is refused
-         *     and approves nothing. `ok` means that the session process has the answer.
+         *     and approves nothing. `ok` means that the session process has the answer. The same decision again is
+         *     `ok` too; another one on a request that is answered is 404.
          */
         post: {
             parameters: {
@@ -1854,7 +1855,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Refuse what the agent asks for */
+        /**
+         * Refuse what the agent asks for
+         * @description `ok` means that the session process has the answer. The same refusal again is `ok` too.
+         */
         post: {
             parameters: {
                 query?: never;
@@ -6989,6 +6993,8 @@ export interface components {
         /** @description Who controls the agent, and what waits for a person. */
         AgentState: {
             controlledByUser?: boolean | null;
+            /** @description The running turn takes prompts. */
+            steeringActive?: boolean | null;
             requests?: {
                 [key: string]: components["schemas"]["AgentRequest"];
             } | null;

@@ -39,7 +39,14 @@ export interface Metadata {
   version?: string
   summary?: { text: string; updatedAt: number }
   worktree?: { basePath: string; branch: string; name: string; worktreePath?: string }
-  capabilities?: { terminal?: boolean }
+  capabilities?: { terminal?: boolean; conversationHistory?: { forkCurrent?: boolean; forkAtMessage?: boolean; rewindToMessage?: boolean } }
+  forkedFrom?: string
+  /** Messages, by local id, at which the agent can be brought back; each agent keeps what it needs to find them. */
+  conversationHistoryPoints?: Record<string, boolean>
+  conversationHistoryIndexes?: Record<string, unknown>
+  conversationHistoryTurns?: Record<string, unknown>
+  conversationHistoryEntryIds?: Record<string, unknown>
+  conversationHistoryDiverged?: boolean
   slashCommands?: string[]
   preferredPermissionMode?: PermissionMode
   [key: string]: unknown

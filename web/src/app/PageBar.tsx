@@ -17,7 +17,7 @@ export function PageBar({ title, line, back, hideBack, children }: { title: Reac
       )}
       <div className="min-w-0 flex-1">
         <h1 className="truncate text-m leading-5 font-semibold">{title}</h1>
-        {line ? <p className="flex items-center gap-1.5 truncate text-xs text-ink-2">{line}</p> : null}
+        {line ? <p className="flex items-center gap-1.5 overflow-x-clip text-xs text-ellipsis whitespace-nowrap text-ink-2">{line}</p> : null}
       </div>
       {children}
     </header>

@@ -29,6 +29,7 @@ export type AgentEvent =
   | { type: 'api-error'; attempt: number; max: number; reason: string }
   | { type: 'turn-duration'; durationMs: number; target: string | null }
   | { type: 'compact'; preTokens: number; savedTokens: number }
+  | { type: 'turn-summary'; status: string; text: string }
   | { type: 'goal'; objective: string; status: string }
   | { type: 'silent' }
 

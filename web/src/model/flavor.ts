@@ -101,6 +101,12 @@ export function freedomChoices(modes: readonly PermissionMode[]): PermissionMode
   return one.length > mostChoices ? one.filter((m) => freedomOf(m) !== 'most') : one
 }
 
+/** "claude-sonnet-4-5-20250929" as people call it. */
+export function shortModel(model: string): string {
+  const short = model.replace(/^claude-/, '').replace(/-\d{8}$/, '')
+  return short.charAt(0).toUpperCase() + short.slice(1)
+}
+
 const claudeWindow = (model: string | null | undefined) => (model && (/\[1m\]/.test(model) || model.includes('fable')) ? 1_000_000 : 200_000)
 
 /** Tokens that fit, less what the agent keeps for itself; null when nobody knows. */

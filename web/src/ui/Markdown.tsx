@@ -3,6 +3,9 @@ import { Lexer, type Token, type Tokens } from 'marked'
 import { memo, useMemo, type ReactNode } from 'react'
 import { cx } from './cx'
 import { CodeBlock } from './Code'
+import { Diagram } from './Diagram'
+import { Formula } from './Formula'
+import { isMath, markdownOptions } from './math'
 
 export interface LinkRules {
   /** Where a link inside the app leads, or null when it leaves. */
@@ -24,14 +27,17 @@ const entities: Record<string, string> = { '&amp;': '&', '&lt;': '<', '&gt;': '>
 const unescape = (s: string) => s.replace(/&(amp|lt|gt|quot|#39);/g, (e) => entities[e] ?? e)
 
 export const Markdown = memo(function Markdown({ text, links, className }: { text: string; links?: LinkRules; className?: string }) {
-  const tokens = useMemo(() => Lexer.lex(text, { gfm: true, breaks: true }), [text])
+  const tokens = useMemo(() => Lexer.lex(text, markdownOptions), [text])
   return <div className={cx('markdown flex min-w-0 flex-col gap-2 break-words', className)}>{tokens.map((token, i) => <Block key={i} token={token} links={links} />)}</div>
 })
+
+const isClosed = (fence: string) => /\n\s*(`{3,}|~{3,})\s*$/.test(fence)
 
 const headings = ['text-l font-semibold mt-2', 'text-l font-semibold mt-2', 'text-m font-semibold mt-1', 'text-m font-semibold', 'text-m font-medium', 'text-m font-medium']
 
 const Block = memo(
   function Block({ token, links }: { token: Token; links: LinkRules | undefined }): ReactNode {
+    if (isMath(token)) return <Formula tex={token.text} display />
     switch (token.type) {
       case 'space':
       case 'def':
@@ -51,7 +57,10 @@ const Block = memo(
           </p>
         )
       case 'code': {
-        const { text, lang } = token as Tokens.Code
+        const { text, lang, raw } = token as Tokens.Code
+        // What still grows is shown as it is written.
+        if (lang === 'mermaid' && isClosed(raw)) return <Diagram code={text} />
+        if (lang === 'math' && isClosed(raw)) return <Formula tex={text} display />
         return <CodeBlock code={text} language={lang ? (lang.split(/\s/)[0] ?? null) : null} />
       }
       case 'blockquote':
@@ -118,6 +127,7 @@ function Inline({ tokens, links }: { tokens: Token[]; links: LinkRules | undefin
 }
 
 function InlineToken({ token, links }: { token: Token; links: LinkRules | undefined }): ReactNode {
+  if (isMath(token)) return <Formula tex={token.text} display={false} />
   switch (token.type) {
     case 'strong':
       return (

@@ -1,19 +1,18 @@
 import { useState } from 'react'
-import { Dialog } from './Dialog'
+import { cx } from './cx'
+import { Viewer, type Shown } from './Viewer'
 
-/** A picture in its place; a tap shows it as large as the window allows. */
-export function Picture({ src, name }: { src: string; name: string }) {
-  const [open, setOpen] = useState(false)
+/** Pictures in their place; a tap shows one as large as the window, and from there the others. */
+export function Pictures({ pictures, className, small }: { pictures: readonly Shown[]; className?: string; small?: boolean }) {
+  const [at, setAt] = useState<number | null>(null)
   return (
     <>
-      <button type="button" onClick={() => setOpen(true)} className="max-w-full cursor-zoom-in overflow-hidden rounded-m border border-line">
-        <img src={src} alt={name} className="max-h-72 max-w-full object-contain" />
-      </button>
-      <Dialog open={open} onClose={() => setOpen(false)} title={name} wide>
-        <div className="quiet-scroll min-h-0 flex-1 overflow-auto [touch-action:pinch-zoom_pan-x_pan-y]">
-          <img src={src} alt={name} className="mx-auto max-w-none" />
-        </div>
-      </Dialog>
+      {pictures.map((p, i) => (
+        <button key={i} type="button" aria-haspopup="dialog" onClick={() => setAt(i)} className={cx('max-w-full cursor-zoom-in overflow-hidden rounded-m border border-line', className)}>
+          <img src={p.src} alt={p.name} className={small ? 'size-20 object-cover' : 'max-h-72 max-w-full object-contain'} />
+        </button>
+      ))}
+      {at === null ? null : <Viewer pictures={pictures} at={at} onMove={setAt} onClose={() => setAt(null)} />}
     </>
   )
 }

@@ -1,6 +1,7 @@
+import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { FolderOpen, ListTree, SquareTerminal } from 'lucide-react'
-import { useCallback, useEffect, useMemo, useRef, useState } from 'react'
+import { CornerLeftUp, FolderOpen, GitFork, ListTree, SquareTerminal, Undo2 } from 'lucide-react'
+import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
 import { api } from '@/api/hub'
 import { HubError, errorText } from '@/api/client'
 import type { Metadata, Session } from '@/api/types'
@@ -8,8 +9,10 @@ import { useT } from '@/i18n'
 import { RequestCard } from '@/features/answer-request/RequestCard'
 import { headline } from '@/features/answer-request/facts'
 import { Controls, nextMode } from '@/features/control-session/Controls'
+import { auto, modelChoices, modelsQuery, nextModel } from '@/features/control-session/models'
 import { SessionMenu } from '@/features/control-session/SessionMenu'
 import { useSessionActions } from '@/features/control-session/useSessionActions'
+import { ContextMeter } from '@/features/read-session/ContextMeter'
 import { BlockView, UserBubble } from '@/features/read-session/BlockView'
 import { Aside, OutlineDialog } from '@/features/read-session/Aside'
 import { buildConversation, type Block, type Tool } from '@/features/read-session/blocks'
@@ -18,19 +21,21 @@ import { Timeline, type Item, type TimelineHandle } from '@/features/read-sessio
 import { Composer, type ComposerHandle } from '@/features/send-message/Composer'
 import { OutgoingBubble } from '@/features/send-message/OutgoingBubble'
 import { QueueBar } from '@/features/send-message/QueueBar'
+import { TurnBackDialog, type TurnBackWish } from '@/features/turn-back/TurnBackDialog'
 import { useLive, useMachines, useNow, useOnline, useOutbox, useSession, useWindow } from '@/live/hooks'
 import { isQueued } from '@/live/window'
-import { contextWindow, flavorOf } from '@/model/flavor'
+import { flavorOf } from '@/model/flavor'
+import { turnBackRights } from '@/model/history'
 import { machineName } from '@/model/machine'
 import { encodePath } from '@/model/path'
 import { homePath, titleOf, toSummary } from '@/model/session'
 import { Button, IconButton } from '@/ui/Button'
 import { Dot } from '@/ui/Dot'
-import { MenuItem } from '@/ui/Menu'
+import { MenuItem, MenuSeparator } from '@/ui/Menu'
 import { Failure, Skeleton } from '@/ui/States'
 import { showToast } from '@/ui/toast'
 import { PageBar } from '../PageBar'
-import { takeShared } from '../shared'
+import { giveShared, takeShared } from '../shared'
 import { useDesk, useWide } from '../useWide'
 
 export function ChatPage() {
@@ -64,7 +69,7 @@ function Chat({ session }: { session: Session }) {
   const wide = useWide()
   const desk = useDesk()
   const online = useOnline()
-  const { hub, windows, outbox } = useLive()
+  const { hub, queries, windows, outbox } = useLive()
   const act = useSessionActions()
   const { data: machines = [] } = useMachines()
   const { window: rows, loading, error } = useWindow(session.id)
@@ -72,6 +77,7 @@ function Chat({ session }: { session: Session }) {
   const { outline: outlineWanted } = useSearch({ from: '/shell/sessions/$id' })
   const [outline, setOutline] = useState(outlineWanted === true)
   const [requestSeen, setRequestSeen] = useState(true)
+  const [turnBack, setTurnBack] = useState<TurnBackWish | null>(null)
   const timeline = useRef<TimelineHandle>(null)
   const composer = useRef<ComposerHandle>(null)
   const open = useMemo(() => new OpenRows(), [])
@@ -83,12 +89,15 @@ function Chat({ session }: { session: Session }) {
   const host = machine ? machineName(machine) : (meta?.host.replace(/\.local$/, '') ?? '')
   const folder = homePath(cwd, meta?.homeDir)
   const place = t('ask.place', { folder, machine: host })
-  const conversation = useMemo(() => buildConversation(rows.rows, session.agentState), [rows.rows, session.agentState])
+  const { data: settings } = useQuery({ queryKey: ['hub-settings'], queryFn: () => api.hubSettings(hub), staleTime: 60_000, retry: 0 })
+  const summaries = settings?.sessionSummaryInChat === true
+  const conversation = useMemo(() => buildConversation(rows.rows, session.agentState, summaries), [rows.rows, session.agentState, summaries])
   const requests = useMemo(() => Object.entries(session.agentState?.requests ?? {}), [session.agentState])
   const waiting = session.active && requests.length > 0
 
   const goto = useCallback((id: string) => void navigate({ to: '/sessions/$id', params: { id } }), [navigate])
 
+  const rights = useMemo(() => turnBackRights(meta), [meta])
   const reading: Reading = useMemo(() => {
     const openFile = (path: string) => void navigate({ to: '/sessions/$id/file', params: { id: session.id }, search: { path: encodePath(path), origin: 'chat', view: 'file' } })
     return {
@@ -105,12 +114,33 @@ function Chat({ session }: { session: Session }) {
           return path ? { href: `/sessions/${session.id}/file?path=${encodePath(path)}&origin=chat`, onClick: () => openFile(path) } : null
         },
       },
+      renderActions: (message) => {
+        const wish = { localId: message.localId ?? '', text: message.text }
+        const fork = rights.forkAt(message.localId)
+        const rewind = rights.rewindTo(message.localId)
+        if (!fork && !rewind) return null
+        return (
+          <>
+            <MenuSeparator />
+            {fork ? (
+              <MenuItem icon={<GitFork />} onSelect={() => setTurnBack({ action: 'fork', message: wish })}>
+                {t('turnBack.fork')}
+              </MenuItem>
+            ) : null}
+            {rewind ? (
+              <MenuItem icon={<Undo2 />} danger onSelect={() => setTurnBack({ action: 'rewind', message: wish })}>
+                {t('turnBack.rewind')}
+              </MenuItem>
+            ) : null}
+          </>
+        )
+      },
       renderRequest: (tool: Tool) => {
         const request = session.agentState?.requests?.[tool.id]
         return request ? <RequestCard sessionId={session.id} requestId={tool.id} request={request} flavor={meta?.flavor} place={place} since={request.createdAt ?? session.updatedAt} /> : null
       },
     }
-  }, [session, cwd, open, navigate, goto, meta?.flavor, place])
+  }, [session, cwd, open, navigate, goto, meta?.flavor, place, rights, t])
 
   // A prompt the turn began with is a bubble; what waits behind a turn is in the queue.
   const now = useNow(1000, rows.rows.some(isQueued))
@@ -121,7 +151,8 @@ function Chat({ session }: { session: Session }) {
   const outgoing = entries.filter((e) => e.sessionId === session.id && !known.has(e.localId))
 
   const items: Item[] = useMemo(() => {
-    const list: Item[] = conversation.blocks.map((b) => ({ key: b.id, height: guess(b), render: () => <BlockView block={b} duration={conversation.durations.get(b.id)} /> }))
+    const closing = closingTexts(conversation.blocks, session.thinking)
+    const list: Item[] = conversation.blocks.map((b) => ({ key: b.id, height: guess(b), render: () => <BlockView block={b} duration={conversation.durations.get(b.id)} last={closing.has(b.id)} /> }))
     for (const m of starting) {
       const content = (m.content as { content?: { text?: string; attachments?: [] } } | null)?.content
       list.push({ key: m.id, height: 64, render: () => <UserBubble text={content?.text ?? ''} attachments={content?.attachments ?? []}>{t('message.sent')}</UserBubble> })
@@ -182,6 +213,18 @@ function Chat({ session }: { session: Session }) {
     requestAnimationFrame(() => timeline.current?.toEnd())
   }
 
+  async function takeNextModel() {
+    try {
+      const told = flavor.models.length > 0 ? undefined : await queries.fetchQuery(modelsQuery(hub, session, flavor))
+      const next = nextModel(session, modelChoices(session, flavor, told, t))
+      if (!next) return
+      await api.setModel(hub, session.id, next.value === auto ? null : next.value)
+      showToast({ text: t('control.modelNow', { model: next.label }) }, 2000)
+    } catch (failure) {
+      showToast({ text: t('control.failed'), detail: errorText(failure) })
+    }
+  }
+
   const onOlder = useCallback(() => void windows.loadOlder(session.id), [windows, session.id])
   const controlled = session.agentState?.controlledByUser === true
   const first = requests[0]
@@ -191,7 +234,7 @@ function Chat({ session }: { session: Session }) {
     <ReadingContext value={reading}>
       <div className="flex min-h-0 flex-1">
         <div className="flex min-h-0 min-w-0 flex-1 flex-col">
-          <PageBar title={titleOf({ ...session, metadata: meta })} hideBack={wide} back={() => void navigate({ to: '/sessions' })} line={<StatusLine session={session} flavor={flavor.label} host={host} folder={wide ? folder : null} context={wide ? contextUse(conversation, session) : null} waiting={waiting} />}>
+          <PageBar title={titleOf({ ...session, metadata: meta })} hideBack={wide} back={() => void navigate({ to: '/sessions' })} line={<StatusLine session={session} flavor={flavor.label} host={host} folder={wide ? folder : null} waiting={waiting} context={<ContextMeter conversation={conversation} session={session} flavor={meta?.flavor} />} />}>
             <IconButton label={t('files.title')} onClick={() => void navigate({ to: '/sessions/$id/files', params: { id: session.id } })}>
               <FolderOpen />
             </IconButton>
@@ -209,6 +252,16 @@ function Chat({ session }: { session: Session }) {
               <MenuItem icon={<ListTree />} onSelect={() => setOutline(true)}>
                 {t('outline.title')}
               </MenuItem>
+              {rights.forkNow ? (
+                <MenuItem icon={<GitFork />} onSelect={() => setTurnBack({ action: 'fork', message: null })}>
+                  {t('turnBack.forkNow')}
+                </MenuItem>
+              ) : null}
+              {meta?.forkedFrom ? (
+                <MenuItem icon={<CornerLeftUp />} onSelect={() => goto(meta.forkedFrom ?? '')}>
+                  {t('turnBack.original')}
+                </MenuItem>
+              ) : null}
             </SessionMenu>
           </PageBar>
           {!rows.loaded && items.length === 0 && loading === 'latest' ? (
@@ -251,7 +304,7 @@ function Chat({ session }: { session: Session }) {
                 </div>
               ) : null}
               {session.active ? null : <p className="px-1 pb-1.5 text-s text-ink-2">{t(meta?.lifecycleState === 'archived' ? 'chat.archived' : 'chat.inactive')}</p>}
-              <QueueBar sessionId={session.id} rows={behind} canSteer={session.thinking && !controlled && (flavor.id === 'codex' || flavor.id === 'pi' || session.agentState?.controlledByUser === false)} onEdit={(text) => composer.current?.give(text)} />
+              <QueueBar sessionId={session.id} rows={behind} canSteer={session.thinking && !controlled && (session.agentState?.steeringActive ?? flavor.id === 'pi')} onEdit={(text) => composer.current?.give(text)} />
               <Composer
                 handle={composer}
                 sessionId={session.id}
@@ -262,6 +315,7 @@ function Chat({ session }: { session: Session }) {
                 controls={<Controls session={session} />}
                 onSend={send}
                 onAbort={() => void act.abort(session.id)}
+                {...(session.active && flavor.model !== 'none' && flavor.id !== 'pi' ? { onNextModel: () => void takeNextModel() } : {})}
                 onNextMode={() => {
                   const mode = nextMode(session)
                   if (mode) void api.setPermissionMode(hub, session.id, mode).catch((e: unknown) => showToast({ text: t('control.failed'), detail: errorText(e) }))
@@ -272,6 +326,19 @@ function Chat({ session }: { session: Session }) {
         </div>
         {desk ? <Aside conversation={conversation} todos={session.todos} cwd={cwd} onJump={(key) => timeline.current?.toKey(key)} onOpenFile={reading.openFile} /> : null}
       </div>
+      {turnBack ? (
+        <TurnBackDialog
+          session={session}
+          queued={queued}
+          wish={turnBack}
+          onClose={() => setTurnBack(null)}
+          onForked={(id, text) => {
+            if (text) giveShared(id, { text, files: [] })
+            goto(id)
+          }}
+          onRewound={(text) => composer.current?.give(text)}
+        />
+      ) : null}
       <OutlineDialog open={outline} onClose={() => setOutline(false)} conversation={conversation} hasOlder={rows.older !== null} loading={loading === 'older'} onOlder={onOlder} onJump={(key) => timeline.current?.toKey(key)} />
     </ReadingContext>
   )
@@ -289,17 +356,7 @@ function Working({ since }: { since: number | null }) {
   )
 }
 
-interface Use {
-  percent: number
-}
-
-function contextUse(c: ReturnType<typeof buildConversation>, session: Session): Use | null {
-  if (!c.usage) return null
-  const size = contextWindow((session.metadata as Metadata | null)?.flavor, session.model ?? c.model, c.usage.window)
-  return size ? { percent: Math.min(100, Math.round((c.usage.context / size) * 100)) } : null
-}
-
-function StatusLine({ session, flavor, host, folder, context, waiting }: { session: Session; flavor: string; host: string; folder: string | null; context: Use | null; waiting: boolean }) {
+function StatusLine({ session, flavor, host, folder, context, waiting }: { session: Session; flavor: string; host: string; folder: string | null; context: ReactNode; waiting: boolean }) {
   const t = useT()
   const [tone, words] = waiting ? (['waits', t('state.needsYou')] as const) : !session.active ? (['idle', t('state.ended')] as const) : session.thinking ? (['works', t('state.working')] as const) : (['good', t('state.ready')] as const)
   return (
@@ -307,10 +364,24 @@ function StatusLine({ session, flavor, host, folder, context, waiting }: { sessi
       <Dot tone={tone} />
       <span className="truncate">
         {words} · {folder ? `${flavor} · ${host} · ${folder}` : t('state.on', { agent: flavor, machine: host })}
-        {context ? <span className={context.percent >= 90 ? 'text-bad' : undefined}>{` · ${t('state.context', { percent: context.percent })}`}</span> : null}
       </span>
+      {context}
     </>
   )
+}
+
+/** The texts that turns end with. */
+function closingTexts(blocks: readonly Block[], thinking: boolean): Set<string> {
+  const out = new Set<string>()
+  let open = !thinking
+  for (const b of blocks.toReversed()) {
+    if (b.kind === 'user') open = true
+    else if (b.kind !== 'event') {
+      if (open && b.kind === 'text') out.add(b.id)
+      open = false
+    }
+  }
+  return out
 }
 
 function guess(b: Block): number {

@@ -10,6 +10,7 @@ import { flavorOf, freedomOf, type Flavor } from '@/model/flavor'
 import { Menu, MenuChoices, MenuLabel } from '@/ui/Menu'
 import { showToast } from '@/ui/toast'
 import { cx } from '@/ui/cx'
+import { auto, modelChoices, modelName, modelsQuery } from './models'
 
 const names: Partial<Record<PermissionMode, Key>> = {
   default: 'mode.default',
@@ -30,13 +31,6 @@ const names: Partial<Record<PermissionMode, Key>> = {
 export const modeName = (mode: PermissionMode, t: Translate) => {
   const key = names[mode]
   return key ? t(key) : mode
-}
-
-/** "sonnet[1m]" as people call it. */
-export function modelName(model: string | null | undefined, t: Translate): string {
-  if (!model) return t('model.default')
-  const short = model.replace(/^claude-/, '').replace(/-\d{8}$/, '')
-  return short.charAt(0).toUpperCase() + short.slice(1)
 }
 
 /** What can be changed while the agent runs: how free it is, and with which model it thinks. */
@@ -66,7 +60,7 @@ export function Controls({ session }: { session: Session }) {
           />
         </Menu>
       ) : null}
-      {flavor.model !== 'none' && session.active ? <ModelMenu session={session} flavor={flavor} onModel={(m) => void set(api.setModel(hub, session.id, m))} onEffort={(e) => void set(flavor.effort === 'reasoning' ? api.setReasoningEffort(hub, session.id, e) : api.setEffort(hub, session.id, e))} /> : null}
+      {flavor.model !== 'none' && session.active ? <ModelMenu session={session} flavor={flavor} set={set} /> : null}
     </>
   )
 }
@@ -91,28 +85,53 @@ function Trigger({ label, text, danger, ...rest }: { label: string; text: string
   )
 }
 
-const auto = 'auto'
+interface ModelMenuProps {
+  session: Session
+  flavor: Flavor
+  set(work: Promise<unknown>): Promise<void>
+}
 
-function ModelMenu({ session, flavor, onModel, onEffort }: { session: Session; flavor: Flavor; onModel(model: string | null): void; onEffort(effort: string | null): void }) {
+function ModelMenu({ session, flavor, set }: ModelMenuProps) {
   const t = useT()
   const { hub } = useLive()
   const [asked, setAsked] = useState(false)
-  const { data } = useQuery({ queryKey: ['models', session.id], queryFn: () => api.sessionModels(hub, session.id, flavor.id), enabled: asked && flavor.models.length === 0, staleTime: 60_000 })
-  const listed = flavor.models.length > 0 ? flavor.models.map((m) => ({ value: m, label: modelName(m, t) })) : [...(data?.availableModels ?? []).map((m) => ({ value: m.modelId, label: m.name ?? m.modelId })), ...(data?.models ?? []).map((m) => ({ value: m.id, label: m.displayName ?? m.id }))]
+  const { data } = useQuery({ ...modelsQuery(hub, session, flavor), enabled: asked && flavor.models.length === 0 })
+  const models = modelChoices(session, flavor, data, t)
   const model = session.model ?? auto
-  const models = [{ value: auto, label: t('model.default') }, ...listed]
-  if (model !== auto && !models.some((m) => m.value === model)) models.push({ value: model, label: modelName(model, t) })
   const effort = (flavor.effort === 'reasoning' ? session.modelReasoningEffort : session.effort) ?? auto
-  const label = listed.find((m) => m.value === model)?.label ?? modelName(session.model, t)
+  const label = models.find((m) => m.value === model)?.label ?? modelName(session.model, t)
+  const onEffort = (e: string) => void set((flavor.effort === 'reasoning' ? api.setReasoningEffort : api.setEffort)(hub, session.id, e === auto ? null : e))
   return (
     <span className="contents" onPointerEnter={() => setAsked(true)} onFocus={() => setAsked(true)}>
       <Menu align="start" trigger={<Trigger label={t('control.model')} text={effort === auto ? label : `${label} · ${effort}`} />}>
         <MenuLabel>{t('control.model')}</MenuLabel>
-        <MenuChoices value={model} choices={models} onChange={(m) => onModel(m === auto ? null : m)} />
+        <MenuChoices value={model} choices={models} onChange={(m) => void set(api.setModel(hub, session.id, m === auto ? null : m))} />
         {flavor.efforts.length > 0 ? (
           <>
             <MenuLabel>{t('control.effort')}</MenuLabel>
-            <MenuChoices value={effort} choices={[{ value: auto, label: t('model.default') }, ...flavor.efforts.map((e) => ({ value: e, label: e }))]} onChange={(e) => onEffort(e === auto ? null : e)} />
+            <MenuChoices value={effort} choices={[{ value: auto, label: t('model.default') }, ...flavor.efforts.map((e) => ({ value: e, label: e }))]} onChange={onEffort} />
+          </>
+        ) : null}
+        {flavor.id === 'codex' ? (
+          <>
+            <MenuLabel>{t('control.speed')}</MenuLabel>
+            <MenuChoices value={session.serviceTier === 'fast' ? 'fast' : 'standard'} choices={[{ value: 'standard', label: t('speed.standard') }, { value: 'fast', label: t('speed.fast') }]} onChange={(tier) => void set(api.setServiceTier(hub, session.id, tier === 'fast' ? 'fast' : 'standard'))} />
+            <MenuLabel>{t('control.work')}</MenuLabel>
+            <MenuChoices value={session.collaborationMode === 'plan' ? 'plan' : 'default'} choices={[{ value: 'default', label: t('work.does') }, { value: 'plan', label: t('work.plans') }]} onChange={(m) => void set(api.setCollaborationMode(hub, session.id, m))} />
+          </>
+        ) : null}
+        {flavor.id === 'copilot' ? (
+          <>
+            <MenuLabel>{t('control.work')}</MenuLabel>
+            <MenuChoices
+              value={session.copilotAgentMode ?? 'interactive'}
+              choices={[
+                { value: 'interactive', label: t('work.does') },
+                { value: 'plan', label: t('work.plans') },
+                { value: 'autopilot', label: t('work.alone') },
+              ]}
+              onChange={(m) => void set(api.setCopilotAgentMode(hub, session.id, m))}
+            />
           </>
         ) : null}
       </Menu>

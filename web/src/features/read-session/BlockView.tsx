@@ -1,15 +1,21 @@
-import { Brain, ChevronRight, CircleHelp, Paperclip } from 'lucide-react'
+import { Brain, ChevronRight, CircleHelp, Copy, Ellipsis, Paperclip } from 'lucide-react'
 import { memo, useEffect, useState, type ReactNode } from 'react'
 import { api } from '@/api/hub'
 import type { Attachment } from '@/api/types'
-import { useT, type Translate } from '@/i18n'
+import { useT, type Key, type Translate } from '@/i18n'
 import { useLive } from '@/live/hooks'
 import type { AgentEvent } from '@/model/decode'
+import { shortModel } from '@/model/flavor'
+import { inShort } from '@/model/number'
 import { dayAndTime, hourMinute, took } from '@/model/time'
+import { IconButton } from '@/ui/Button'
 import { CodeBlock, CopyButton } from '@/ui/Code'
 import { Markdown } from '@/ui/Markdown'
-import { Picture } from '@/ui/Picture'
+import { Menu, MenuItem, MenuLabel } from '@/ui/Menu'
+import { Pictures } from '@/ui/Picture'
 import { TerminalText } from '@/ui/TerminalText'
+import { copyText } from '@/ui/copy'
+import { showToast } from '@/ui/toast'
 import { cx } from '@/ui/cx'
 import type { Block } from './blocks'
 import { useOpen, useReading } from './context'
@@ -17,17 +23,18 @@ import { ToolGroup, ToolView } from './ToolView'
 
 const renderBlock = (block: Block) => <BlockView key={block.id} block={block} />
 
-export const BlockView = memo(function BlockView({ block, duration }: { block: Block; duration?: number | undefined }): ReactNode {
+/** The last text of a turn says when it ended, and has a menu that a thumb can find. */
+export const BlockView = memo(function BlockView({ block, duration, last }: { block: Block; duration?: number | undefined; last?: boolean }): ReactNode {
   const t = useT()
   switch (block.kind) {
     case 'user':
       return (
-        <UserBubble text={block.text} attachments={block.attachments}>
+        <UserBubble text={block.text} attachments={block.attachments} menu={<MessageMenu block={block} />}>
           {dayAndTime(block.at, t)} · {t('message.delivered')}
         </UserBubble>
       )
     case 'text':
-      return <Said block={block} duration={duration} />
+      return <Said block={block} duration={duration} last={last ?? false} />
     case 'reasoning':
       return <Reasoning id={block.id} text={block.text} />
     case 'tool':
@@ -54,49 +61,97 @@ export const BlockView = memo(function BlockView({ block, duration }: { block: B
 })
 
 /** The person's own words. */
-export function UserBubble({ text, attachments, children, failed }: { text: string; attachments: readonly Attachment[]; children?: ReactNode; failed?: boolean }) {
+export function UserBubble({ text, attachments, children, failed, menu }: { text: string; attachments: readonly Attachment[]; children?: ReactNode; failed?: boolean; menu?: ReactNode }) {
   const command = /^([/$][\w:-]+)(\s[\s\S]*)?$/.exec(text.trim())
   return (
-    <div className="flex flex-col items-end">
-      <div className={cx('max-w-[84%] rounded-l rounded-br-[4px] px-3.5 py-2 break-words', failed ? 'border border-bad bg-raised' : 'bg-sunken')}>
-        {attachments.length > 0 ? (
-          <ul className="mb-1 flex flex-wrap gap-1.5">
-            {attachments.map((a) => (
-              <li key={a.id} className="flex max-w-full items-center gap-1.5 rounded-s border border-line bg-raised px-2 py-0.5 text-s">
-                {a.previewUrl?.startsWith('data:image/') ? <img src={a.previewUrl} alt="" className="size-8 rounded-[4px] object-cover" /> : <Paperclip aria-hidden className="size-3.5" />}
-                <span className="truncate">{a.filename}</span>
-              </li>
-            ))}
-          </ul>
-        ) : null}
-        <span className="whitespace-pre-wrap">
-          {command ? (
-            <>
-              <code className="rounded-[4px] border border-line bg-raised px-1 py-px">{command[1]}</code>
-              {command[2]}
-            </>
-          ) : (
-            text
-          )}
-        </span>
+    <div className="group/message flex flex-col items-end">
+      <div className="flex w-full items-end justify-end gap-1">
+        {menu}
+        <div className={cx('max-w-[84%] rounded-l rounded-br-[4px] px-3.5 py-2 break-words', failed ? 'border border-bad bg-raised' : 'bg-sunken')}>
+          <Attached attachments={attachments} />
+          <span className="whitespace-pre-wrap">
+            {command ? (
+              <>
+                <code className="rounded-[4px] border border-line bg-raised px-1 py-px">{command[1]}</code>
+                {command[2]}
+              </>
+            ) : (
+              text
+            )}
+          </span>
+        </div>
       </div>
       <p className="mt-0.5 text-xs text-ink-2 num">{children}</p>
     </div>
   )
 }
 
-function Said({ block, duration }: { block: Extract<Block, { kind: 'text' }>; duration: number | undefined }) {
+/** Pictures as pictures, other files by their name. */
+function Attached({ attachments }: { attachments: readonly Attachment[] }) {
+  const pictures = attachments.flatMap((a) => (a.previewUrl?.startsWith('data:image/') ? [{ src: a.previewUrl, name: a.filename }] : []))
+  const files = attachments.filter((a) => !a.previewUrl?.startsWith('data:image/'))
+  return (
+    <>
+      {pictures.length > 0 ? (
+        <div className="my-1 flex flex-wrap gap-1.5">
+          <Pictures pictures={pictures} small={pictures.length > 1} />
+        </div>
+      ) : null}
+      {files.length > 0 ? (
+        <ul className="mb-1 flex flex-wrap gap-1.5">
+          {files.map((a) => (
+            <li key={a.id} className="flex max-w-full items-center gap-1.5 rounded-s border border-line bg-raised px-2 py-0.5 text-s">
+              <Paperclip aria-hidden className="size-3.5" />
+              <span className="truncate">{a.filename}</span>
+            </li>
+          ))}
+        </ul>
+      ) : null}
+    </>
+  )
+}
+
+function Said({ block, duration, last }: { block: Extract<Block, { kind: 'text' }>; duration: number | undefined; last: boolean }) {
   const t = useT()
   const { links } = useReading()
   return (
-    <div className="group/said relative">
+    <div className="group/message relative">
       <Markdown text={block.text} links={links} />
-      <p className={cx('flex items-center gap-2 text-xs text-ink-2 num', duration === undefined && 'absolute -bottom-3 left-0 opacity-0 group-focus-within/said:opacity-100 group-hover/said:opacity-100')}>
+      <div className={cx('flex items-center gap-2 text-xs text-ink-2 num', !last && 'absolute -bottom-3.5 left-0 touch:hidden')}>
         {duration === undefined ? null : <span>{t('message.took', { time: took(duration, t) })}</span>}
-        <span className={cx(duration !== undefined && 'opacity-0 group-hover/said:opacity-100')}>{hourMinute(block.at, t)}</span>
-      </p>
-      <CopyButton text={block.text} label={t('message.copy')} className="absolute! -top-1.5 -right-1.5 bg-surface opacity-0 group-hover/said:opacity-100 focus-visible:opacity-100 touch:hidden" />
+        <span className={cx(duration !== undefined && 'opacity-0 group-focus-within/message:opacity-100 group-hover/message:opacity-100', !last && 'opacity-0 group-focus-within/message:opacity-100 group-hover/message:opacity-100')}>{hourMinute(block.at, t)}</span>
+        {last ? <MessageMenu block={block} /> : null}
+      </div>
+      <CopyButton text={block.text} label={t('message.copy')} className="absolute! -top-1.5 -right-1.5 bg-surface opacity-0 group-hover/message:opacity-100 focus-visible:opacity-100 touch:hidden" />
     </div>
+  )
+}
+
+/** What can be done with one message, and what is known of it. */
+function MessageMenu({ block }: { block: Extract<Block, { kind: 'user' | 'text' }> }) {
+  const t = useT()
+  const { renderActions } = useReading()
+  const usage = block.kind === 'text' ? block.by?.usage : null
+  const model = block.kind === 'text' ? block.by?.model : null
+  return (
+    <Menu
+      align={block.kind === 'user' ? 'end' : 'start'}
+      trigger={
+        <IconButton label={t('message.more')} className="-my-2 opacity-0 group-focus-within/message:opacity-100 group-hover/message:opacity-100 data-[state=open]:opacity-100 touch:opacity-100">
+          <Ellipsis className="size-4!" />
+        </IconButton>
+      }
+    >
+      <MenuLabel>
+        {dayAndTime(block.at, t)}
+        {model ? ` · ${shortModel(model)}` : null}
+        {usage ? <span className="block font-normal num">{t('message.tokens', { read: inShort(usage.context, t), written: inShort(usage.output, t) })}</span> : null}
+      </MenuLabel>
+      <MenuItem icon={<Copy />} onSelect={() => void copyText(block.text).then((ok) => ok && showToast({ text: t('common.copied') }))}>
+        {t('message.copy')}
+      </MenuItem>
+      {block.kind === 'user' ? renderActions(block) : null}
+    </Menu>
   )
 }
 
@@ -158,7 +213,7 @@ function Generated({ imageId, name, mimeType }: { imageId: string; name: string;
       </button>
     )
   }
-  return url ? <Picture src={url} name={name} /> : <div className="h-40 w-60 animate-pulse rounded-m bg-sunken" />
+  return url ? <Pictures pictures={[{ src: url, name }]} className="self-start" /> : <div className="h-40 w-60 animate-pulse rounded-m bg-sunken" />
 }
 
 function CliOutput({ text }: { text: string }) {
@@ -179,6 +234,8 @@ function limitName(type: string, t: Translate): string {
 
 const whenOf = (endsAt: number, t: Translate) => dayAndTime(endsAt < 1e12 ? endsAt * 1000 : endsAt, t)
 
+const summaryStates: Record<string, true> = { done: true, blocked: true, needs_review: true, needs_decision: true, failed: true, stalled: true }
+
 export function eventText(e: AgentEvent, t: Translate): string {
   switch (e.type) {
     case 'switch':
@@ -198,6 +255,8 @@ export function eventText(e: AgentEvent, t: Translate): string {
       return e.savedTokens > 0 ? t('event.compactedBy', { tokens: Math.round(e.savedTokens / 1000) }) : t('event.compacted')
     case 'recap':
       return t('event.recap', { text: e.text })
+    case 'turn-summary':
+      return e.status in summaryStates ? t('event.summary', { status: t(`summaryState.${e.status}` as Key), text: e.text }) : t('event.recap', { text: e.text })
     case 'goal':
       return t('event.goal', { goal: e.objective })
     case 'compact-summary':

@@ -11,7 +11,7 @@ import { Counts, UnifiedDiff } from '@/ui/Diff'
 import { CodeBlock } from '@/ui/Code'
 import { languageOf } from '@/ui/highlight'
 import { Markdown } from '@/ui/Markdown'
-import { Picture } from '@/ui/Picture'
+import { Pictures } from '@/ui/Picture'
 import { Spinner } from '@/ui/Spinner'
 import { TerminalText } from '@/ui/TerminalText'
 import { cx } from '@/ui/cx'
@@ -156,9 +156,7 @@ function Images({ images }: { images: string[] }) {
   const t = useT()
   return images.length > 0 ? (
     <div className="mt-1.5 flex flex-wrap gap-2">
-      {images.map((src, i) => (
-        <Picture key={i} src={src} name={t('tool.image')} />
-      ))}
+      <Pictures pictures={images.map((src) => ({ src, name: t('tool.image') }))} />
     </div>
   ) : null
 }

@@ -5,6 +5,7 @@
 import type { AgentState, Attachment, CompletedRequest, Message } from '@/api/types'
 import { decode, type AgentEvent, type Decoded, type Part, type ResultPermissions, type Usage } from '@/model/decode'
 import { isQueued } from '@/live/window'
+import { splitSummary } from '@/model/summary'
 import { isSubagent, isTitleTool, kindOf } from '@/model/tools'
 
 export interface Tool {
@@ -27,7 +28,7 @@ interface Base {
 
 export type Block =
   | (Base & { kind: 'user'; text: string; attachments: Attachment[]; localId: string | null })
-  | (Base & { kind: 'text'; text: string })
+  | (Base & { kind: 'text'; text: string; by?: Author })
   | (Base & { kind: 'reasoning'; text: string })
   | (Base & { kind: 'tool'; tool: Tool; children: Block[] })
   | (Base & { kind: 'tools'; tools: Tool[] })
@@ -36,6 +37,12 @@ export type Block =
   | (Base & { kind: 'event'; event: AgentEvent })
   | (Base & { kind: 'orphan'; children: Block[] })
   | (Base & { kind: 'raw'; label: string; json: string })
+
+/** Who said it, and what that took. */
+export interface Author {
+  model: string | null
+  usage: Usage | null
+}
 
 export interface Conversation {
   blocks: Block[]
@@ -60,7 +67,8 @@ function decodeOnce(m: Message): Decoded | null {
   return d
 }
 
-export function buildConversation(rows: readonly Message[], state: AgentState | null | undefined): Conversation {
+/** Summaries that agents write for notifications are left out unless they are wanted. */
+export function buildConversation(rows: readonly Message[], state: AgentState | null | undefined, summaries = false): Conversation {
   const all: Decoded[] = []
   for (const m of rows) {
     if (isQueued(m)) continue
@@ -79,7 +87,8 @@ export function buildConversation(rows: readonly Message[], state: AgentState | 
   const last = root.findLast((d) => d.usage)
   const model = root.findLast((d) => d.model && d.model !== '<synthetic>')?.model ?? null
   const unplaced = Object.keys(state?.requests ?? {}).filter((id) => !found.tools.has(id))
-  return { blocks: group(blocks), usage: last?.usage ?? null, model, unplaced, durations: found.durations, restore: found.restore }
+  const shown = summaries ? blocks : blocks.filter((b) => b.kind !== 'event' || b.event.type !== 'turn-summary')
+  return { blocks: group(shown), usage: last?.usage ?? null, model, unplaced, durations: found.durations, restore: found.restore }
 }
 
 /** Which rows belong to a subagent, keyed by the tool call that started it. */
@@ -172,7 +181,7 @@ function reduce(list: Decoded[], children: Map<string, Decoded[]>, state: AgentS
         case 'text':
           if (prompts.has(p.text.trim())) break
           if (d.fromCli && isCommandEcho(p.text)) blocks.push({ ...base, kind: 'cli', text: p.text, from: 'agent' })
-          else said(blocks, streams, { ...base, kind: 'text', text: p.text }, p.streamId)
+          else spoken(blocks, streams, { ...base, kind: 'text', text: p.text, ...(d.model ? { by: { model: d.model, usage: d.usage } } : {}) }, p.streamId)
           break
         case 'reasoning':
           said(blocks, streams, { ...base, kind: 'reasoning', text: p.text }, p.streamId && `r:${p.streamId}`)
@@ -221,6 +230,13 @@ function said(blocks: Block[], streams: Map<string, Extract<Block, { kind: 'text
     blocks.push(block)
     if (streamId) streams.set(streamId, block)
   }
+}
+
+/** Text, without the summary that some agents end it with; whether that is shown is the hub's to say. */
+function spoken(blocks: Block[], streams: Map<string, Extract<Block, { kind: 'text' | 'reasoning' }>>, block: Extract<Block, { kind: 'text' }>, streamId?: string) {
+  const { text, summary } = splitSummary(block.text)
+  if (text.trim() !== '') said(blocks, streams, { ...block, text }, streamId)
+  if (summary?.summary) blocks.push({ kind: 'event', id: `${block.id}:summary`, at: block.at, event: { type: 'turn-summary', status: summary.status ?? '', text: summary.summary } })
 }
 
 const placeholder = /^(tool|unknown|generic)?$/i

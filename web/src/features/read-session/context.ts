@@ -1,12 +1,14 @@
 import { createContext, useContext, useSyncExternalStore, type ReactNode } from 'react'
 import type { LinkRules } from '@/ui/Markdown'
-import type { Tool } from './blocks'
+import type { Block, Tool } from './blocks'
 
 /** What rows need to know of the conversation they are in. */
 export interface Reading {
   sessionId: string
   cwd: string
   renderRequest(tool: Tool): ReactNode
+  /** More rows for the menu of one of the person's messages. */
+  renderActions(message: Extract<Block, { kind: 'user' }>): ReactNode
   openFile(path: string): void
   links: LinkRules
   open: OpenRows

@@ -34,6 +34,7 @@ interface Props {
   onSend(text: string, attachments: ReturnType<typeof useDraft>['attachments'], scheduledAt: number | null): Promise<void>
   onAbort(): void
   onNextMode?(): void
+  onNextModel?(): void
 }
 
 /** A time from now, or a time of day. */
@@ -42,7 +43,7 @@ export type When = { in: number } | { at: number }
 const enterKey = 'hapi-composer-enter-behavior'
 export const enterMakesNewline = () => localStorage.getItem(enterKey) === 'newline'
 
-export function Composer({ sessionId, flavor, active, thinking, controls, placeholder, handle, onSend, onAbort, onNextMode }: Props) {
+export function Composer({ sessionId, flavor, active, thinking, controls, placeholder, handle, onSend, onAbort, onNextMode, onNextModel }: Props) {
   const t = useT()
   const { hub } = useLive()
   const { text, setText, attachments, setAttachments } = useDraft(sessionId)
@@ -149,6 +150,9 @@ export function Composer({ sessionId, flavor, active, thinking, controls, placeh
     } else if (e.key === 'Tab' && e.shiftKey && onNextMode) {
       e.preventDefault()
       onNextMode()
+    } else if (e.key.toLowerCase() === 'm' && (e.metaKey || e.ctrlKey) && !e.shiftKey && onNextModel) {
+      e.preventDefault()
+      onNextModel()
     } else if (e.key === 'Enter') {
       const mod = e.metaKey || e.ctrlKey
       if (mod || (!e.shiftKey && !enterMakesNewline())) {

@@ -4,7 +4,7 @@ import type { Attachment } from '@/api/types'
 import { newId } from '@/model/id'
 
 export const largest = 50 * 1024 * 1024
-const thumbnail = 240
+const longestSide = 800
 
 export async function uploadFile(hub: Hub, sessionId: string, file: File): Promise<Attachment> {
   const content = await base64(file)
@@ -24,11 +24,11 @@ export function base64(file: Blob): Promise<string> {
   })
 }
 
-/** A small picture of the picture, so that a message stays small. */
+/** The picture, large enough to recognise and small enough to travel with the message. */
 async function preview(file: File): Promise<string | null> {
   try {
     const image = await createImageBitmap(file)
-    const scale = Math.min(1, thumbnail / Math.max(image.width, image.height))
+    const scale = Math.min(1, longestSide / Math.max(image.width, image.height))
     const canvas = document.createElement('canvas')
     canvas.width = Math.max(1, Math.round(image.width * scale))
     canvas.height = Math.max(1, Math.round(image.height * scale))
