@@ -226,7 +226,12 @@ func (w *world) url(path string) string { return "http://127.0.0.1:" + w.port + 
 
 func (w *world) startHub() {
 	w.t.Helper()
-	w.hub = w.run(w.home, w.env(), "hub")
+	w.startHubWith()
+}
+
+func (w *world) startHubWith(env ...string) {
+	w.t.Helper()
+	w.hub = w.run(w.home, w.env(env...), "hub")
 	w.wait("the hub", func() bool {
 		res, err := http.Get(w.url("/health"))
 		if err != nil {

@@ -14,6 +14,7 @@ socket.on('connect_error', (err) => say('connect_error', err.message))
 socket.onAny(say)
 
 createInterface({ input: process.stdin }).on('line', (line) => {
-  const { event, payload } = JSON.parse(line)
-  socket.emit(event, payload)
+  const { event, payload, ack } = JSON.parse(line)
+  if (ack) socket.emit(event, payload, (answer) => say(event, answer))
+  else socket.emit(event, payload)
 }).on('close', () => socket.close())

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -81,7 +82,27 @@ func (w *world) browser() *browser {
 
 func (b *browser) emit(event string, payload any) {
 	b.w.t.Helper()
-	raw, err := json.Marshal(map[string]any{"event": event, "payload": payload})
+	b.line(map[string]any{"event": event, "payload": payload})
+}
+
+// ask emits an event and reads what it is answered.
+func (b *browser) ask(event string, payload, answer any) {
+	b.w.t.Helper()
+	b.mu.Lock()
+	before := len(b.events)
+	b.mu.Unlock()
+	b.line(map[string]any{"event": event, "payload": payload, "ack": true})
+	b.w.wait("the answer to "+event, func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		i := slices.IndexFunc(b.events[before:], func(e browserEvent) bool { return e.Event == event })
+		return i >= 0 && json.Unmarshal(b.events[before+i].Payload, answer) == nil
+	})
+}
+
+func (b *browser) line(v any) {
+	b.w.t.Helper()
+	raw, err := json.Marshal(v)
 	if err != nil {
 		b.w.t.Fatal(err)
 	}
@@ -169,5 +190,53 @@ func TestATerminalOutlivesTheHub(t *testing.T) {
 	last := b.events[len(b.events)-1]
 	if last.Event != wire.EventTerminalExit || !strings.Contains(string(last.Payload), `"code":3`) {
 		t.Errorf("the last event is %s %s", last.Event, last.Payload)
+	}
+}
+
+// A desk and a phone look at one shell, in which a silent program runs for longer
+// than an idle shell is kept.
+func TestTwoBrowsersShareOneShell(t *testing.T) {
+	w := newWorld(t)
+	idle := "HAPI_TERMINAL_IDLE_TIMEOUT_MS=6000"
+	w.hub.kill()
+	w.startHubWith(idle)
+	w.startSessionIn(w.env("HAPI_CLAUDE_PATH="+w.claude, idle))
+	desk, phone := w.browser(), w.browser()
+	desk.create("t1")
+	desk.waitFor(wire.EventTerminalReady, 1)
+	desk.write("t1", "echo in-$((3+4)); sh\r") // a program in the foreground to the end
+	desk.sees("t1", "in-7")                    // a line that came before would be for the shell's editor
+	desk.write("t1", "echo desk-$((1+1)); touch begun; sleep 8; echo built-$((2+2))\r")
+	desk.sees("t1", "desk-2")
+	w.wait("the program", func() bool { return w.exists("begun") })
+
+	var list wire.TerminalList
+	phone.ask(wire.EventTerminalList, wire.TerminalRef{SessionID: w.id}, &list)
+	if len(list.Terminals) != 1 || list.Terminals[0].TerminalID != "t1" || list.Terminals[0].Viewers != 1 {
+		t.Fatalf("the session's terminals are %+v", list)
+	}
+	phone.emit(wire.EventTerminalCreate, wire.TerminalOpen{SessionID: w.id, TerminalID: "t1", Cols: 40, Rows: 60})
+	phone.sees("t1", "desk-2")
+	for _, b := range []*browser{desk, phone} {
+		b.sees("t1", "built-4")
+	}
+	phone.write("t1", "stty size\r")
+	desk.sees("t1", "20 40") // what both can show
+	phone.emit(wire.EventTerminalClose, wire.TerminalRef{TerminalID: "t1"})
+	w.wait("the desk to have its width again", func() bool {
+		desk.write("t1", "stty size\r")
+		return strings.Contains(desk.screen("t1"), "20 90")
+	})
+	desk.emit(wire.EventTerminalClose, wire.TerminalRef{TerminalID: "t1"})
+	w.wait("the end of the shell", func() bool {
+		desk.ask(wire.EventTerminalList, wire.TerminalRef{SessionID: w.id}, &list)
+		return len(list.Terminals) == 0
+	})
+	phone.mu.Lock()
+	defer phone.mu.Unlock()
+	for _, e := range phone.events {
+		if e.Event == wire.EventTerminalExit || e.Event == wire.EventTerminalError {
+			t.Errorf("who has left is told %s %s", e.Event, e.Payload)
+		}
 	}
 }

@@ -96,7 +96,7 @@ func (one *terminal) run() {
 func (one *terminal) loop(output <-chan []byte) {
 	idle := time.NewTimer(one.t.o.Idle)
 	defer idle.Stop()
-	pulse := time.NewTicker(max(one.t.o.Idle/3, time.Millisecond))
+	pulse := time.NewTicker(max(min(one.t.o.Idle/3, wire.TerminalBusyEvery), time.Millisecond))
 	defer pulse.Stop()
 	var frame []byte
 	var last time.Time
@@ -229,7 +229,7 @@ func (one *terminal) attach() {
 }
 
 func (one *terminal) ready() {
-	one.t.say(wire.EventTerminalReady, wire.TerminalRef{SessionID: one.t.o.Session, TerminalID: one.id})
+	one.t.say(wire.EventTerminalReady, wire.TerminalRef{SessionID: one.t.o.Session, TerminalID: one.id, Busy: one.shell.busy()})
 }
 
 // replay shows the screen from its beginning. Programs that draw all of it are

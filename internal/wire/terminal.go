@@ -1,12 +1,21 @@
 package wire
 
+import "time"
+
 // Names of the events of web terminals (socket contract §11): browser to hub to
 // session process, and back. Shells outlive the connection: on each connect a
 // process says ready for every shell it has and shows its screen, as output that
 // begins with a reset of the terminal. It shows it once more to the first open on
-// that connection: a hub that was restarted did not know the shell before.
+// that connection: a hub that was restarted did not know the shell before. It
+// says ready again, as busy, while a program runs in a shell's foreground.
+//
+// Any number of browsers may create the terminal with one id: each is shown what
+// it printed and may type, and the shell has the size that fits into all of them.
+// A close of one of several only ends what that browser sees; the last one's
+// closes the shell. A browser asks for the ids with terminal:list and an ack.
 const (
 	EventTerminalCreate = "terminal:create" // browser to hub
+	EventTerminalList   = "terminal:list"   // browser to hub, answered by ack
 	EventTerminalOpen   = "terminal:open"   // hub to process
 	EventTerminalWrite  = "terminal:write"
 	EventTerminalResize = "terminal:resize"
@@ -37,6 +46,27 @@ type TerminalData struct {
 type TerminalRef struct {
 	SessionID  SessionID `json:"sessionId"`
 	TerminalID string    `json:"terminalId"`
+	Busy       bool      `json:"busy,omitempty"` // of ready, process to hub: a program runs
+}
+
+// TerminalBusyEvery is how often a process says that a program runs in a shell.
+const TerminalBusyEvery = 20 * time.Second
+
+// TerminalList answers terminal:list: the terminals of a session, the one last
+// used first.
+type TerminalList struct {
+	Terminals []TerminalSummary `json:"terminals"`
+	Error     string            `json:"error,omitempty"`
+}
+
+// TerminalSummary is a terminal that is open.
+type TerminalSummary struct {
+	TerminalID string `json:"terminalId"`
+	Viewers    int    `json:"viewers"` // browsers that look at it now
+	Busy       bool   `json:"busy"`    // a program runs in its foreground
+	Cols       int    `json:"cols"`
+	Rows       int    `json:"rows"`
+	UsedAt     Millis `json:"usedAt"`
 }
 
 // TerminalExit says that a shell ended by itself.

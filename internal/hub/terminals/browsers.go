@@ -68,6 +68,12 @@ func (s *Service) Serve(io *socketio.Server, gate Gate) {
 			}
 		})
 	}
+	n.Handle(wire.EventTerminalList, func(c *socketio.Socket, args []json.RawMessage, ack socketio.Ack) {
+		var in wire.TerminalRef
+		if len(args) > 0 && json.Unmarshal(args[0], &in) == nil {
+			ack(s.List(c.Data.(*browser).ns, in.SessionID))
+		}
+	})
 }
 
 // admit lets holders of a session token in, for as long as it is valid.

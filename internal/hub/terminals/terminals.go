@@ -1,10 +1,12 @@
 // Package terminals relays shells: a person's browser on one side, the session
 // process that runs the shell on the other. It holds the rules: who may open
 // how many, who is shown what, and when a shell is given up. A shell outlives
-// the browser that opened it, and is shown again to the one that comes back.
+// the browser that opened it, is shown again to the one that comes back, and to
+// any others that open it under the same id.
 package terminals
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -51,6 +53,8 @@ const (
 	// abandonedAfter is how long a terminal must be without a browser before it gives
 	// way to a new one.
 	abandonedAfter = time.Minute
+	// busyFor is how long a process's word counts that a program runs in a shell.
+	busyFor = 3 * wire.TerminalBusyEvery
 )
 
 // Service relays all terminals of the hub.
@@ -78,14 +82,13 @@ type terminal struct {
 	key
 	session    wire.SessionID
 	process    Peer
-	browser    Peer // nil: nobody looks
-	detachedAt time.Time
+	viewers    []*viewer // none: nobody looks
+	detachedAt time.Time // when the last one left
 	usedAt     time.Time
+	busyAt     time.Time // when the process last said that a program runs
+	cols, rows int       // as the process was told
 
-	shown  scrollback
-	unsent []byte
-	behind bool // more was unsent than is shown again: show all of that
-	sentAt time.Time
+	shown scrollback
 }
 
 // New makes a Service. ServedBy comes before anything else.
@@ -127,23 +130,55 @@ func (s *Service) Create(ns wire.Namespace, browser Peer, in wire.TerminalOpen) 
 		t = &terminal{key: k, session: in.SessionID}
 		s.terminals[k] = t
 	}
-	attached := t.browser == browser
-	t.process, t.browser, t.usedAt = process, browser, s.now()
+	v := t.viewer(browser)
+	attached := v != nil
+	if !attached {
+		v = &viewer{browser: browser}
+		t.viewers = append(t.viewers, v)
+	}
+	v.cols, v.rows = in.Cols, in.Rows
+	t.process, t.usedAt = process, s.now()
+	t.cols, t.rows = t.size()
+	in.Cols, in.Rows = t.cols, t.rows
 	emit(process, wire.EventTerminalOpen, in)
 	if attached {
 		return
 	}
-	t.unsent, t.behind = nil, false
 	if again := t.shown.text(); again != "" {
 		emit(browser, wire.EventTerminalOutput, wire.TerminalData{TerminalID: t.id, Data: again})
 	}
 }
 
+// List tells which terminals a session has, so that somebody can look at one
+// that others have open.
+func (s *Service) List(ns wire.Namespace, session wire.SessionID) wire.TerminalList {
+	list := wire.TerminalList{Terminals: []wire.TerminalSummary{}}
+	if _, err := s.sessions.Active(ns, session); err != nil {
+		list.Error = textInactive
+		return list
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.terminals {
+		if t.session == session {
+			list.Terminals = append(list.Terminals, wire.TerminalSummary{
+				TerminalID: t.id, Viewers: len(t.viewers), Busy: s.busy(t), Cols: t.cols, Rows: t.rows, UsedAt: wire.At(t.usedAt),
+			})
+		}
+	}
+	slices.SortFunc(list.Terminals, func(a, b wire.TerminalSummary) int {
+		return cmp.Or(cmp.Compare(b.UsedAt, a.UsedAt), cmp.Compare(a.TerminalID, b.TerminalID))
+	})
+	return list
+}
+
+const textInactive = "Session is inactive or unavailable."
+
 // refuse is why a terminal cannot be opened; "" if it can. The order is what
 // clients know. The caller holds mu.
 func (s *Service) refuse(inactive error, t *terminal, browser, process Peer, in *wire.TerminalOpen) string {
 	if inactive != nil {
-		return "Session is inactive or unavailable."
+		return textInactive
 	}
 	again := t != nil && t.session == in.SessionID
 	if !again {
@@ -166,7 +201,7 @@ func (s *Service) refuse(inactive error, t *terminal, browser, process Peer, in 
 
 func (s *Service) count(browser Peer, session wire.SessionID) (ofBrowser, ofSession int) {
 	for _, t := range s.terminals {
-		if t.browser == browser {
+		if t.viewer(browser) != nil {
 			ofBrowser++
 		}
 		if t.session == session {
@@ -177,11 +212,11 @@ func (s *Service) count(browser Peer, session wire.SessionID) (ofBrowser, ofSess
 }
 
 // abandoned is the session's terminal that nobody has looked at for longest, if
-// that is long.
+// that is long and no program runs in it.
 func (s *Service) abandoned(session wire.SessionID) *terminal {
 	var oldest *terminal
 	for _, t := range s.terminals {
-		if t.session == session && t.browser == nil && (oldest == nil || t.detachedAt.Before(oldest.detachedAt)) {
+		if t.session == session && len(t.viewers) == 0 && !s.busy(t) && (oldest == nil || t.detachedAt.Before(oldest.detachedAt)) {
 			oldest = t
 		}
 	}
@@ -208,53 +243,64 @@ func (s *Service) remove(t *terminal) {
 	delete(s.terminals, t.key)
 }
 
-// owned is the terminal if it is this browser's. The caller holds mu.
-func (s *Service) owned(ns wire.Namespace, browser Peer, id string) *terminal {
+// busy says whether a program runs in the shell. The caller holds mu.
+func (s *Service) busy(t *terminal) bool { return s.now().Sub(t.busyAt) < busyFor }
+
+// seen is the terminal if the browser looks at it. The caller holds mu.
+func (s *Service) seen(ns wire.Namespace, browser Peer, id string) (*terminal, *viewer) {
 	t := s.terminals[key{ns, id}]
-	if t == nil || t.browser != browser {
-		return nil
+	if t == nil {
+		return nil, nil
 	}
-	return t
+	return t, t.viewer(browser)
 }
 
-// Write passes what a person typed on. A terminal of somebody else ignores it.
+// Write passes what a person typed on. Who does not look at the terminal is
+// ignored.
 func (s *Service) Write(ns wire.Namespace, browser Peer, id, data string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.owned(ns, browser, id); t != nil {
+	if t, v := s.seen(ns, browser, id); v != nil {
 		t.usedAt = s.now()
 		emit(t.process, wire.EventTerminalWrite, wire.TerminalData{SessionID: t.session, TerminalID: id, Data: data})
 	}
 }
 
-// Resize passes a browser's new size on.
+// Resize takes a browser's new size.
 func (s *Service) Resize(ns wire.Namespace, browser Peer, id string, cols, rows int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.owned(ns, browser, id); t != nil {
+	if t, v := s.seen(ns, browser, id); v != nil {
+		v.cols, v.rows = cols, rows
 		t.usedAt = s.now()
-		emit(t.process, wire.EventTerminalResize, wire.TerminalOpen{SessionID: t.session, TerminalID: id, Cols: cols, Rows: rows})
+		t.fit()
 	}
 }
 
-// Close ends a terminal; its browser hears no more of it.
+// Close ends what a browser sees of a terminal, and with its last one the shell.
 func (s *Service) Close(ns wire.Namespace, browser Peer, id string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if t := s.owned(ns, browser, id); t != nil {
+	t, v := s.seen(ns, browser, id)
+	switch {
+	case v == nil:
+	case len(t.viewers) > 1:
+		t.leave(v)
+	default:
 		s.remove(t)
 		emit(t.process, wire.EventTerminalClose, wire.TerminalRef{SessionID: t.session, TerminalID: id})
 	}
 }
 
-// BrowserGone leaves the browser's terminals to whoever comes back for them.
+// BrowserGone leaves the browser's terminals to the others that look at them, or
+// to whoever comes back.
 func (s *Service) BrowserGone(browser Peer) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range s.terminals {
-		if t.browser == browser {
-			t.browser, t.detachedAt = nil, s.now()
-			t.unsent, t.behind = nil, false
+		if v := t.viewer(browser); v != nil {
+			t.leave(v)
+			t.detachedAt = s.now()
 		}
 	}
 	for id := range s.agents {
@@ -273,13 +319,13 @@ func (s *Service) ProcessGone(process Peer) {
 	}
 }
 
-// end removes a terminal and tells its browser why, after all that it printed.
+// end removes a terminal and tells its browsers why, after all that it printed.
 // The caller holds mu.
 func (s *Service) end(t *terminal, event string, why any) {
 	s.remove(t)
-	if t.browser != nil {
-		s.send(t)
-		emit(t.browser, event, why)
+	for _, v := range t.viewers {
+		s.send(t, v)
+		emit(v.browser, event, why)
 	}
 }
 
@@ -292,18 +338,24 @@ func (s *Service) fed(ns wire.Namespace, process Peer, session wire.SessionID, i
 	return t
 }
 
-// Ready passes on that a shell is there.
+// Ready passes on that a shell is there. A process says it again while a program
+// runs in the shell: that is use, however silent the program is.
 func (s *Service) Ready(ns wire.Namespace, process Peer, in wire.TerminalRef) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if t := s.fed(ns, process, in.SessionID, in.TerminalID); t != nil {
 		t.usedAt = s.now()
-		emit(t.browser, wire.EventTerminalReady, in)
+		if in.Busy {
+			t.busyAt = t.usedAt
+		}
+		for _, v := range t.viewers {
+			emit(v.browser, wire.EventTerminalReady, wire.TerminalRef{SessionID: t.session, TerminalID: t.id})
+		}
 	}
 }
 
 // Output takes what a shell printed. The first of it leaves at once, what
-// follows is collected for a moment; nothing of it waits for the browser.
+// follows is collected for a moment; nothing of it waits for a browser.
 func (s *Service) Output(ns wire.Namespace, process Peer, in wire.TerminalData) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -313,39 +365,20 @@ func (s *Service) Output(ns wire.Namespace, process Peer, in wire.TerminalData) 
 	}
 	t.usedAt = s.now()
 	t.shown.add(in.Data)
-	if t.browser == nil {
-		return
+	for _, v := range t.viewers {
+		v.owe(in.Data)
+		if s.now().Sub(v.sentAt) >= frame && v.browser.Backlog() <= tooMuch {
+			s.send(t, v)
+		} else {
+			s.wake()
+		}
 	}
-	switch {
-	case t.behind:
-	case len(t.unsent)+len(in.Data) > kept:
-		t.unsent, t.behind = nil, true
-	default:
-		t.unsent = append(t.unsent, in.Data...)
-	}
-	if s.now().Sub(t.sentAt) >= frame && t.browser.Backlog() <= tooMuch {
-		s.send(t)
-		return
-	}
-	s.wake()
 }
 
 func (s *Service) wake() {
 	select {
 	case s.waiting <- struct{}{}:
 	default:
-	}
-}
-
-// send sends a browser what it has not seen. The caller holds mu.
-func (s *Service) send(t *terminal) {
-	data := string(t.unsent)
-	if t.behind { // what was sent may end inside a sequence: cancel that
-		data = "\x18" + t.shown.text()
-	}
-	t.unsent, t.behind, t.sentAt = nil, false, s.now()
-	if data != "" {
-		emit(t.browser, wire.EventTerminalOutput, wire.TerminalData{SessionID: t.session, TerminalID: t.id, Data: data})
 	}
 }
 
@@ -402,12 +435,14 @@ func (s *Service) sendAll() (more bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, t := range s.terminals {
-		switch {
-		case t.browser == nil || len(t.unsent) == 0 && !t.behind:
-		case t.browser.Backlog() > tooMuch:
-			more = true
-		default:
-			s.send(t)
+		for _, v := range t.viewers {
+			switch {
+			case len(v.unsent) == 0 && !v.behind:
+			case v.browser.Backlog() > tooMuch:
+				more = true
+			default:
+				s.send(t, v)
+			}
 		}
 	}
 	return more

@@ -339,3 +339,110 @@ func TestAgentsScreen(t *testing.T) {
 	w.Watch("ns", a, "s")
 	check(t, "after a reset", a.since())
 }
+
+func resizeTo(cols, rows int) string {
+	return fmt.Sprintf(`resize {"sessionId":"s","terminalId":"a","cols":%d,"rows":%d}`, cols, rows)
+}
+
+func TestSeveralBrowsersUseOneShell(t *testing.T) {
+	t.Parallel()
+	w, process := newWorld(t)
+	desk, phone, stranger := &fakePeer{}, &fakePeer{}, &fakePeer{}
+	create := func(b Peer, cols, rows int) {
+		w.Create("ns", b, wire.TerminalOpen{SessionID: "s", TerminalID: "a", Cols: cols, Rows: rows})
+	}
+	create(desk, 120, 30)
+	w.print(process, "a", "make test")
+	desk.since()
+	process.since()
+
+	create(phone, 40, 50)
+	check(t, "the process", process.since(), `open {"sessionId":"s","terminalId":"a","cols":40,"rows":30}`)
+	check(t, "the phone", phone.since(), `output {"terminalId":"a","data":"make test"}`)
+	check(t, "the desk", desk.since())
+	w.clock = w.clock.Add(time.Second)
+	w.print(process, "a", "ok")
+	for _, b := range []*fakePeer{desk, phone} {
+		if got := b.output(t); got != "ok" {
+			t.Errorf("one of two was shown %q", got)
+		}
+	}
+	w.Write("ns", desk, "a", "x")
+	w.Write("ns", phone, "a", "y")
+	w.Write("ns", stranger, "a", "z")
+	check(t, "typed", process.since(), `write {"sessionId":"s","terminalId":"a","data":"x"}`, `write {"sessionId":"s","terminalId":"a","data":"y"}`)
+
+	w.Resize("ns", desk, "a", 100, 20) // only its rows are the fewest
+	w.Resize("ns", desk, "a", 90, 20)
+	w.Resize("ns", phone, "a", 80, 24)
+	check(t, "sizes", process.since(), resizeTo(40, 20), resizeTo(80, 20))
+	w.Close("ns", phone, "a") // leaves it to the other
+	check(t, "one left", process.since(), resizeTo(90, 20))
+	w.clock = w.clock.Add(time.Second)
+	w.print(process, "a", "!")
+	check(t, "who left", phone.since())
+	if got := desk.output(t); got != "!" {
+		t.Errorf("who stayed was shown %q", got)
+	}
+
+	create(phone, 40, 50)
+	w.BrowserGone(desk)
+	check(t, "the phone alone", process.since(), `open {"sessionId":"s","terminalId":"a","cols":40,"rows":20}`, resizeTo(40, 50))
+	w.Close("ns", phone, "a")
+	check(t, "the last one closes it", process.since(), `close {"sessionId":"s","terminalId":"a"}`)
+}
+
+func TestABrowserThatDoesNotReadHoldsUpNobodyElse(t *testing.T) {
+	t.Parallel()
+	w, process := newWorld(t)
+	slow, quick := &fakePeer{}, &fakePeer{}
+	w.open(slow, "s", "a")
+	w.open(quick, "s", "a")
+	slow.backlog.Store(tooMuch + 1)
+	w.print(process, "a", "one")
+	if got := quick.output(t); got != "one" {
+		t.Errorf("the quick one was shown %q", got)
+	}
+	check(t, "the slow one", slow.since())
+	slow.backlog.Store(0)
+	if w.sendAll() {
+		t.Error("more waits for somebody")
+	}
+	if got := slow.output(t); got != "one" {
+		t.Errorf("the slow one was shown %q", got)
+	}
+	code := 0
+	w.print(process, "a", " two")
+	w.Exit("ns", process, wire.TerminalExit{SessionID: "s", TerminalID: "a", Code: &code})
+	for _, b := range []*fakePeer{slow, quick} {
+		check(t, "the end", b.since(), `output {"sessionId":"s","terminalId":"a","data":" two"}`, `exit {"sessionId":"s","terminalId":"a","code":0,"signal":null}`)
+	}
+}
+
+func TestAShellWithASilentProgramIsKept(t *testing.T) {
+	t.Parallel()
+	w, process := newWorld(t)
+	w.max = 1
+	page := &fakePeer{}
+	w.open(page, "s", "build")
+	w.BrowserGone(page)
+	for range 3 * 15 { // it prints nothing for three quarters of an hour
+		w.clock = w.clock.Add(time.Minute)
+		w.Ready("ns", process, wire.TerminalRef{SessionID: "s", TerminalID: "build", Busy: true})
+		w.expire()
+	}
+	process.since()
+	w.open(page, "s", "new")
+	check(t, "it does not give way", page.since(), refusal("new", "Too many terminals open for this session (max 1)."))
+	want := wire.TerminalList{Terminals: []wire.TerminalSummary{{TerminalID: "build", Busy: true, Cols: 80, Rows: 24, UsedAt: wire.At(w.clock)}}}
+	if diff := cmp.Diff(want, w.List("ns", "s")); diff != "" {
+		t.Errorf("list (-want +got):\n%s", diff)
+	}
+	w.clock = w.clock.Add(time.Minute) // the program has ended
+	w.open(page, "s", "new")
+	check(t, "then it does", process.since(), `close {"sessionId":"s","terminalId":"build"}`, `open {"sessionId":"s","terminalId":"new","cols":80,"rows":24}`)
+	w.inactive["s"] = true
+	if got := w.List("ns", "s"); got.Error == "" || len(got.Terminals) != 0 {
+		t.Errorf("list of an inactive session: %+v", got)
+	}
+}
