@@ -2,10 +2,13 @@ package main
 
 import (
 	"context"
+	"encoding/xml"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -136,7 +139,7 @@ func runnerService(data *home.Home, roots []string) (service.Service, error) {
 	}
 	config := &service.Config{
 		Name: serviceName, DisplayName: "hapi runner", Description: "Starts coding agents when you ask from anywhere", Executable: exe, Arguments: args, EnvVars: env,
-		Option: service.KeyValue{"UserService": true, "RunAtLoad": true, "KeepAlive": true, "SystemdScript": unitOf(exe, args, env)},
+		Option: service.KeyValue{"UserService": true, "RunAtLoad": true, "KeepAlive": true, "SystemdScript": unitOf(exe, args, env), "LaunchdConfig": plistOf(exe, args, env, logOf(data))},
 	}
 	s, err := service.New(noProgram{}, config)
 	if err != nil {
@@ -161,6 +164,56 @@ func unitOf(exe string, args []string, env map[string]string) string {
 // quoted is a word of a systemd unit.
 func quoted(s string) string {
 	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`, `%`, `%%`, `$`, `$$`, "\n", `\n`).Replace(s) + `"`
+}
+
+// logOf is where launchd puts what the runner prints; systemd has its journal.
+func logOf(data *home.Home) string {
+	if data == nil { // the service is only removed
+		return ""
+	}
+	return filepath.Join(data.Path("logs"), "runner.log")
+}
+
+// plistOf describes the service to launchd: as systemd's unit does, it ends the
+// runner alone, and starts it again however it ended.
+func plistOf(exe string, args []string, env map[string]string, log string) string {
+	var b strings.Builder
+	b.WriteString(xml.Header + `<!DOCTYPE plist PUBLIC "-//Apple//DTD PLIST 1.0//EN" "http://www.apple.com/DTDs/PropertyList-1.0.dtd">
+<plist version="1.0">
+<dict>
+`)
+	text := func(tag, s string) {
+		b.WriteString("<" + tag + ">")
+		_ = xml.EscapeText(&b, []byte(s)) // it is written to memory
+		b.WriteString("</" + tag + ">\n")
+	}
+	text("key", "Label")
+	text("string", serviceName)
+	text("key", "ProgramArguments")
+	b.WriteString("<array>\n")
+	for _, word := range append([]string{exe}, args...) {
+		text("string", word)
+	}
+	b.WriteString("</array>\n")
+	text("key", "EnvironmentVariables")
+	b.WriteString("<dict>\n")
+	for _, name := range slices.Sorted(maps.Keys(env)) {
+		text("key", name)
+		text("string", env[name])
+	}
+	b.WriteString("</dict>\n")
+	for _, name := range []string{"RunAtLoad", "KeepAlive", "AbandonProcessGroup"} {
+		text("key", name)
+		b.WriteString("<true/>\n")
+	}
+	text("key", "SoftResourceLimits")
+	b.WriteString("<dict>\n<key>NumberOfFiles</key>\n<integer>65536</integer>\n</dict>\n")
+	for _, name := range []string{"StandardOutPath", "StandardErrorPath"} {
+		text("key", name)
+		text("string", log)
+	}
+	b.WriteString("</dict>\n</plist>\n")
+	return strings.ReplaceAll(b.String(), "{", "&#123;") // it is read as a template
 }
 
 // noProgram stands for the service's own work, which it does not do here.
