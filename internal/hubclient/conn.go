@@ -33,7 +33,7 @@ type conn struct {
 // open makes the socket. hello says who connects; the token is added.
 func (c *conn) open(o socketio.ClientOptions, hello wire.Handshake) {
 	hello.Token = c.client.o.Token
-	o.Namespace, o.Header, o.Logger = "/cli", c.client.o.Headers, c.log
+	o.Namespace, o.Header, o.Logger, o.HTTPClient = "/cli", c.client.o.Headers, c.log, c.client.o.HTTP
 	o.Auth = func() any { return hello }
 	c.socket = socketio.NewClient(c.client.o.BaseURL, o)
 	c.socket.Handle(wire.EventRPCRequest, c.serve)

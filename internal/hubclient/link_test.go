@@ -29,6 +29,19 @@ type peerHub struct {
 func newPeerHub(t *testing.T, acknowledges bool) *peerHub {
 	t.Helper()
 	h := &peerHub{received: make(chan struct{}, 1000), refuse: map[int]wire.AppendAck{}}
+	handler, stop := h.serve(t, acknowledges)
+	web := httptest.NewServer(handler)
+	t.Cleanup(func() {
+		stop()
+		web.Close()
+	})
+	h.url = web.URL
+	return h
+}
+
+// serve makes the hub's handler, and what ends its connections.
+func (h *peerHub) serve(t *testing.T, acknowledges bool) (http.Handler, func()) {
+	t.Helper()
 	server := socketio.NewServer(socketio.ServerOptions{})
 	server.Namespace("/cli").Handle(wire.EventMessage, func(_ *socketio.Socket, args []json.RawMessage, ack socketio.Ack) {
 		var m wire.AppendMessage
@@ -52,15 +65,11 @@ func newPeerHub(t *testing.T, acknowledges bool) *peerHub {
 	mux.HandleFunc("GET /health", func(w http.ResponseWriter, _ *http.Request) {
 		_ = json.NewEncoder(w).Encode(wire.HubHealth{Status: "ok", Capabilities: map[string]bool{wire.CapabilityAcknowledgedMessages: acknowledges}})
 	})
-	web := httptest.NewServer(mux)
-	t.Cleanup(func() {
+	return mux, func() {
 		if err := server.Shutdown(context.Background()); err != nil {
 			t.Error(err)
 		}
-		web.Close()
-	})
-	h.url = web.URL
-	return h
+	}
 }
 
 func (h *peerHub) link(t *testing.T) *hubclient.Link {
