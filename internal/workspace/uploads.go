@@ -89,6 +89,11 @@ func (u *Uploads) open() (*os.Root, error) {
 	if err := os.MkdirAll(base, 0o700); err != nil {
 		return nil, fmt.Errorf("make the upload directory: %w", err)
 	}
+	// Others write to the system's directory for temporary files, too: what is not
+	// ours alone could be exchanged before the agent reads it.
+	if info, err := os.Lstat(base); err != nil || !info.IsDir() || !ownedAlone(info) {
+		return nil, fmt.Errorf("the upload directory %s is not this user's alone: remove it, or set TMPDIR", base)
+	}
 	dir, err := os.MkdirTemp(base, safeName(u.session)+"-")
 	if err != nil {
 		return nil, fmt.Errorf("make the upload directory: %w", err)

@@ -2,6 +2,7 @@ package workspace
 
 import (
 	"encoding/base64"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -67,5 +68,56 @@ func TestUploadsOutsideOfTheSessionAreNotDeleted(t *testing.T) {
 		if err := u.Delete(path); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+func TestLinksAmongUploadsLeadNowhere(t *testing.T) {
+	t.Parallel()
+	session := uuid.NewString()
+	u := NewUploads(session)
+	path, err := u.Save("a.txt", base64.StdEncoding.EncodeToString([]byte("x")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	outside := t.TempDir()
+	precious := filepath.Join(outside, "precious")
+	if err := os.WriteFile(precious, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(filepath.Dir(path), "link")
+	if err := os.Symlink(outside, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := u.Delete(filepath.Join(link, "precious")); err != ErrUploadPath {
+		t.Errorf("got %v, want %v", err, ErrUploadPath)
+	}
+	if err := u.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(precious); err != nil {
+		t.Error(err)
+	}
+}
+
+// It changes where all uploads go, so nothing runs beside it.
+func TestUploadsGoToADirectoryOfTheUsersOwnOnly(t *testing.T) {
+	elsewhere := t.TempDir()
+	for name, make := range map[string]func(base string) error{
+		"a link":              func(base string) error { return os.Symlink(elsewhere, base) },
+		"writable by anybody": func(base string) error { return errors.Join(os.Mkdir(base, 0o700), os.Chmod(base, 0o777)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("TMPDIR", t.TempDir())
+			if err := make(UploadsBase()); err != nil {
+				t.Fatal(err)
+			}
+			_, err := NewUploads(uuid.NewString()).Save("a.txt", "eA==")
+			if err == nil || !strings.Contains(err.Error(), "is not this user's alone") {
+				t.Errorf("got %v", err)
+			}
+		})
+	}
+	if left, err := os.ReadDir(elsewhere); err != nil || len(left) != 0 {
+		t.Errorf("files went elsewhere: %v, %v", left, err)
 	}
 }

@@ -270,3 +270,40 @@ func TestALargeDiffIsCutAtALineAndSaysSo(t *testing.T) {
 		t.Errorf("got success %v, truncated %v, %d bytes, error %q", got.Success, got.Truncated, len(got.Stdout), got.Error)
 	}
 }
+
+// Git and the search do not go where a link leads, whoever of them lists files.
+func TestLinksInARepositoryShowNothingOfWhatIsOutside(t *testing.T) {
+	t.Parallel()
+	p := newProject(t)
+	p.write("../outer/secret.txt", "the secret\n")
+	p.git("init")
+	p.git("add", ".")
+	p.git("commit", "-m", "first")
+	p.link("../outer", "up")
+	p.link("../outer/secret.txt", "link.txt")
+	for name, params := range map[string]any{
+		wire.MethodGitStatus:      wire.GitParams{},
+		wire.MethodGitDiffNumstat: wire.GitParams{},
+		wire.MethodGitDiffFile:    wire.GitParams{FilePath: "up/secret.txt"},
+		wire.MethodRipgrep:        wire.RipgrepParams{Args: []string{"--files"}},
+	} {
+		if got := call[anyResult](p, name, params); strings.Contains(got.Stdout+got.Stderr+got.Error, "the secret") || strings.Contains(got.Stdout, "up/secret.txt") {
+			t.Errorf("%s: %+v", name, got)
+		}
+	}
+	if got := call[anyResult](p, wire.MethodRipgrep, wire.RipgrepParams{Args: []string{"--files", "--iglob", "*secret*"}}); got.Stdout != "" {
+		t.Errorf("the search found %q", got.Stdout)
+	}
+	// A link that takes a file's place is shown as what it is: where it points.
+	p.git("add", ".")
+	p.git("commit", "-m", "links")
+	if err := os.Remove(filepath.Join(p.dir, "src/app.txt")); err != nil {
+		t.Fatal(err)
+	}
+	p.link("../../outer/secret.txt", "src/app.txt")
+	for _, path := range []string{"src/app.txt", "link.txt", filepath.Join(p.dir, "up/secret.txt")} {
+		if got := call[anyResult](p, wire.MethodGitDiffFile, wire.GitParams{FilePath: path}); strings.Contains(got.Stdout+got.Stderr+got.Error, "the secret") {
+			t.Errorf("%s: %+v", path, got)
+		}
+	}
+}
