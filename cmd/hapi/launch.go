@@ -13,6 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"hapi/internal/agent"
+	"hapi/internal/control"
 	"hapi/internal/home"
 	"hapi/internal/hubclient"
 	"hapi/internal/session"
@@ -99,6 +100,9 @@ func prepare(cmd *cobra.Command, startedBy string) (*home.Home, *home.Client, fu
 	data, err := home.Open(os.LookupEnv)
 	if err != nil {
 		return nil, nil, nil, err
+	}
+	if startedBy == "runner" {
+		_ = control.Starting(cmd.Context(), data.Dir, os.Getpid(), "finding its hub") // it waits for us a while anyway
 	}
 	c, err := data.Client(cmd.Context())
 	if errors.Is(err, home.ErrNoToken) && startedBy != "runner" && term.IsTerminal(int(os.Stdin.Fd())) {

@@ -42,6 +42,12 @@ type Spawn struct {
 	Agent        wire.Flavor    `json:"agent,omitempty"`
 }
 
+// Start is a session process on its way to its session.
+type Start struct {
+	PID   int    `json:"pid"`
+	Doing string `json:"doing"` // as it goes into a sentence: "while it was …"
+}
+
 // Client talks to the runner of a data directory.
 type Client struct{ State State }
 
@@ -80,6 +86,16 @@ func (c *Client) StopSession(ctx context.Context, id string) (out wire.StopResul
 // Stop ends the runner. Its sessions go on.
 func (c *Client) Stop(ctx context.Context) error {
 	return c.post(ctx, answerWithin, "/stop", struct{}{}, nil)
+}
+
+// Starting tells the runner of the data directory dir that the session process
+// pid, which it started, lives and what it does: who says so is waited for.
+func Starting(ctx context.Context, dir string, pid int, what string) error {
+	s, err := ReadState(dir)
+	if err != nil {
+		return err
+	}
+	return (&Client{State: s}).post(ctx, answerWithin, "/session-starting", Start{PID: pid, Doing: what}, nil)
 }
 
 // Report tells the runner of the data directory dir, if there is one, that a

@@ -23,6 +23,11 @@ func (r recorder) Started(in wire.SessionStarted, known bool) error {
 	}
 	return nil
 }
+func (r recorder) Starting(in Start) {
+	if in.PID <= 0 {
+		r.t.Errorf("%+v is starting", in)
+	}
+}
 func (r recorder) Ending(in wire.SessionStarted) {
 	if in.SessionID == "" {
 		r.t.Errorf("%+v is ending", in)
@@ -33,11 +38,11 @@ func (recorder) Stop() {}
 // FuzzRequests posts any body to every route of the runner's channel.
 func FuzzRequests(f *testing.F) {
 	for n, seed := range []string{
-		`{"sessionId":"s","metadata":{"hostPid":1}}`, `{"sessionId":1}`, `null`, `[]`, `{"directory":"/w","agent":"claude","sessionType":"worktree"}`, `{"directory":{}}`, ``, `{"sessionId":"s"}{`,
+		`{"sessionId":"s","metadata":{"hostPid":1}}`, `{"sessionId":1}`, `null`, `[]`, `{"directory":"/w","agent":"claude","sessionType":"worktree"}`, `{"directory":{}}`, ``, `{"sessionId":"s"}{`, `{"pid":1,"doing":"x"}`, `{"pid":-1}`,
 	} {
 		f.Add(uint8(n), []byte(seed))
 	}
-	routes := []string{"/session-started", "/session-ending", "/stop-session", "/spawn-session", "/status", "/list"}
+	routes := []string{"/session-started", "/session-ending", "/stop-session", "/spawn-session", "/status", "/list", "/session-starting"}
 	server, err := Listen(f.Context(), "secret", recorder{})
 	if err != nil {
 		f.Fatal(err)

@@ -25,6 +25,8 @@ type Handler interface {
 	// Started takes a session's report. known says that the caller showed the
 	// secret; others may only report processes that the runner started itself.
 	Started(in wire.SessionStarted, known bool) error
+	// Starting takes the word of a process that has no session yet.
+	Starting(in Start)
 	// Ending takes a session's word that its process is about to end.
 	Ending(in wire.SessionStarted)
 	// Stop begins the runner's end.
@@ -52,6 +54,7 @@ func Listen(ctx context.Context, secret string, h Handler) (*Server, error) {
 	s := &Server{listener: l, secret: secret, h: h}
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST /session-started", s.sessionStarted)
+	mux.HandleFunc("POST /session-starting", s.guarded(s.sessionStarting))
 	mux.HandleFunc("POST /session-ending", s.guarded(s.sessionEnding))
 	mux.HandleFunc("POST /status", s.guarded(func(*http.Request, []byte) (int, any) { return http.StatusOK, h.Status() }))
 	mux.HandleFunc("POST /list", s.guarded(func(*http.Request, []byte) (int, any) {
@@ -139,6 +142,15 @@ func (s *Server) sessionStarted(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	write(w, http.StatusOK, map[string]string{"status": "ok"})
+}
+
+func (s *Server) sessionStarting(_ *http.Request, body []byte) (int, any) {
+	var in Start
+	if json.Unmarshal(body, &in) != nil || in.PID <= 0 {
+		return http.StatusBadRequest, map[string]string{"error": "Invalid body"}
+	}
+	s.h.Starting(in)
+	return http.StatusOK, map[string]string{"status": "ok"}
 }
 
 func (s *Server) sessionEnding(_ *http.Request, body []byte) (int, any) {

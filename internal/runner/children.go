@@ -38,6 +38,7 @@ type child struct {
 	Directory string         `json:"directory,omitempty"`
 	Ending    bool           `json:"ending,omitempty"` // it has said so
 
+	doing    chan string   // what it said it does before it has a session; nil: it was adopted
 	reported chan struct{} // closed with SessionID; nil: it was adopted
 	exited   chan struct{} // closed when our child ended; nil: it is not our child
 	exit     *os.ProcessState
@@ -205,6 +206,18 @@ func (c *children) session(one *child) (id wire.SessionID, ending bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return one.SessionID, one.Ending
+}
+
+// starting passes on what a child does that has no session yet.
+func (c *children) starting(pid int, what string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if one := c.all[pid]; one != nil && one.doing != nil {
+		select {
+		case one.doing <- what:
+		default: // nobody waits for it any more
+		}
+	}
 }
 
 // ending marks a child that is about to end.

@@ -125,6 +125,9 @@ func (r *Runner) Started(in wire.SessionStarted, known bool) error {
 	return r.children.report(m.PID, in.SessionID, m.StartedBy, known)
 }
 
+// Starting implements control.Handler.
+func (r *Runner) Starting(in control.Start) { r.children.starting(in.PID, in.Doing) }
+
 // Ending implements control.Handler.
 func (r *Runner) Ending(in wire.SessionStarted) { r.children.ending(processOf(in).PID) }
 

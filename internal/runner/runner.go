@@ -49,8 +49,8 @@ type Options struct {
 	// Ready is told once sessions can be started on this machine.
 	Ready func()
 
-	// ReportWithin is how long a session process may take to have its session;
-	// hubs wait 30 s for the whole (20 s).
+	// ReportWithin is how long a session process may be silent on its way to its
+	// session (20 s). The whole may take five times as long; hubs wait 120 s.
 	ReportWithin time.Duration
 	Heartbeat    time.Duration // how often the runner looks after itself (60 s)
 	// ReconnectMin and ReconnectMax replace the link's usual pauses.
@@ -84,6 +84,8 @@ type Runner struct {
 
 	stop context.CancelCauseFunc
 	busy atomic.Int64 // sessions that are being started
+
+	worktrees sync.Mutex // git cannot make two of a repository at a time
 
 	mu       sync.Mutex
 	spawning map[wire.SessionID]*pending

@@ -32,6 +32,9 @@ func TestMain(m *testing.M) {
 	if how := os.Getenv("TEST_SESSION"); how != "" {
 		os.Exit(playSession(how))
 	}
+	if dir := os.Getenv("TEST_FULL_DISK"); dir != "" {
+		os.Exit(spawnOnFullDisk(dir))
+	}
 	if os.Getenv("TEST_SLEEPER") != "" {
 		signal.Ignore(syscall.SIGTERM)
 		time.Sleep(time.Hour)
@@ -596,8 +599,15 @@ func (c *children) known() (all []*child) {
 // testHub is a hub in this process.
 func testHub(t *testing.T) (url string) {
 	t.Helper()
-	dir := t.TempDir()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	url, stop := hubAt(t, t.TempDir(), "127.0.0.1:0")
+	t.Cleanup(stop)
+	return url
+}
+
+// hubAt is a hub with a data directory and an address, until stop is called.
+func hubAt(t *testing.T, dir, address string) (url string, stop func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -612,13 +622,12 @@ func testHub(t *testing.T) (url string) {
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- h.Serve(ctx, l, func() { close(ready) }) }()
 	<-ready
-	t.Cleanup(func() {
+	return "http://" + l.Addr().String(), func() {
 		cancel()
 		if err := <-ended; err != nil {
 			t.Error(err)
 		}
-	})
-	return "http://" + l.Addr().String()
+	}
 }
 
 func hubCall(t *testing.T, url, jwt, method, path, body string, out any) {

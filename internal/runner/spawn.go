@@ -129,7 +129,10 @@ func (r *Runner) tryStart(ctx context.Context, in wire.SpawnRequest) (id wire.Se
 	}
 	var tree *worktree
 	if in.SessionType == "worktree" {
-		if tree, err = makeWorktree(ctx, dir, in.WorktreeName, time.Now()); err != nil {
+		r.worktrees.Lock()
+		tree, err = makeWorktree(ctx, dir, in.WorktreeName, time.Now())
+		r.worktrees.Unlock()
+		if err != nil {
 			return "", failed, err
 		}
 		dir = tree.Path
@@ -261,7 +264,7 @@ func (r *Runner) launch(ctx context.Context, a agent, in wire.SpawnRequest, dir 
 		}
 		return &child{
 			identity: who, StartedBy: byRunner, Requested: in.ExistingSessionID, Directory: dir,
-			reported: make(chan struct{}), exited: make(chan struct{}),
+			doing: make(chan string, 8), reported: make(chan struct{}), exited: make(chan struct{}),
 		}, nil
 	})
 	if err != nil {
@@ -276,23 +279,48 @@ func (r *Runner) launch(ctx context.Context, a agent, in wire.SpawnRequest, dir 
 		r.children.remove(one)
 	}()
 	failed.PID = one.PID
-	deadline := time.NewTimer(r.o.ReportWithin)
-	defer deadline.Stop()
-	select {
-	case <-one.reported:
+	if err := r.awaitReport(ctx, one); err == nil {
 		id, _ := r.children.session(one)
 		return id, failed, nil
-	case <-one.exited:
-		code, signal := exitOf(one.exit)
-		failed.ExitCode, failed.Signal = code, signal
-		return "", failed, fmt.Errorf("the session ended before it was ready (pid %d, %s)%s", one.PID, one.exit, said(out.Name()))
-	case <-deadline.C:
-		err = fmt.Errorf("the session was not ready within %s (pid %d) and was stopped%s", r.o.ReportWithin, one.PID, said(out.Name()))
-	case <-ctx.Done():
-		err = errors.New("the runner was stopped while the session started")
+	} else if !errors.Is(err, errEnded) {
+		r.end(context.WithoutCancel(ctx), one)
+		return "", failed, fmt.Errorf("%w%s", err, said(out.Name()))
 	}
-	r.end(context.WithoutCancel(ctx), one)
-	return "", failed, err
+	failed.ExitCode, failed.Signal = exitOf(one.exit)
+	return "", failed, fmt.Errorf("the session ended before it was ready (pid %d, %s)%s", one.PID, one.exit, said(out.Name()))
+}
+
+// errEnded says that a process ended without having had a session.
+var errEnded = errors.New("the session ended before it was ready")
+
+// startsMost is how many times as long as it may be silent a process may take
+// until it has its session.
+const startsMost = 5
+
+// awaitReport waits for a process to have its session: as long as it gets on, but
+// not for ever.
+func (r *Runner) awaitReport(ctx context.Context, one *child) error {
+	silence, most := time.NewTimer(r.o.ReportWithin), time.NewTimer(startsMost*r.o.ReportWithin)
+	defer silence.Stop()
+	defer most.Stop()
+	doing := "starting"
+	for {
+		select {
+		case <-one.reported:
+			return nil
+		case <-one.exited:
+			return errEnded
+		case doing = <-one.doing:
+			r.log.Info("a session is on its way", "pid", one.PID, "doing", doing)
+			silence.Reset(r.o.ReportWithin)
+		case <-silence.C:
+			return fmt.Errorf("the session was not ready within %s while it was %s (pid %d), and was stopped", r.o.ReportWithin, doing, one.PID)
+		case <-most.C:
+			return fmt.Errorf("the session was not ready within %s, was still %s (pid %d), and was stopped", startsMost*r.o.ReportWithin, doing, one.PID)
+		case <-ctx.Done():
+			return errors.New("the runner was stopped while the session started")
+		}
+	}
 }
 
 // environment is the session process's.
@@ -338,11 +366,11 @@ func (r *Runner) agentToken(cmd *exec.Cmd, in wire.SpawnRequest) (cleanUp func()
 func (r *Runner) sessionOutput() (*os.File, error) {
 	logs := r.o.Home.Path("logs")
 	if err := os.MkdirAll(logs, 0o700); err != nil {
-		return nil, fmt.Errorf("make the log directory: %w", err)
+		return nil, fmt.Errorf("the session's log was not made: %w", directoryFailure(logs, err))
 	}
 	f, err := os.CreateTemp(logs, time.Now().Format("2006-01-02-15-04-05")+"-session-*.out")
 	if err != nil {
-		return nil, fmt.Errorf("make the session's log: %w", err)
+		return nil, fmt.Errorf("the session's log was not made: %w", directoryFailure(logs, err))
 	}
 	return f, nil
 }

@@ -13,6 +13,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/shirou/gopsutil/v4/disk"
 )
 
 // worktree is a second working directory of a repository, on a branch of its own.
@@ -24,6 +26,9 @@ type worktree struct {
 	CreatedAt int64  `json:"createdAt"` // ms
 	commit    string // where the branch began
 }
+
+// fullBelow is how many free bytes are none: git does not say why it cannot write.
+const fullBelow = 1 << 20
 
 // worktreeTries is how often another name is tried when one is taken.
 const worktreeTries = 5
@@ -56,10 +61,19 @@ func makeWorktree(ctx context.Context, dir, hint string, now time.Time) (*worktr
 			name = wanted + "-" + suffix()
 			continue
 		}
-		if _, err := git(ctx, base, "worktree", "add", "-b", w.Branch, w.Path, commit); err != nil {
-			return nil, fmt.Errorf("make a worktree of %s: %w", base, err)
+		_, err := git(ctx, base, "worktree", "add", "-b", w.Branch, w.Path, commit)
+		if err == nil {
+			return w, nil
 		}
-		return w, nil
+		if strings.Contains(err.Error(), "already exists") { // another start was quicker
+			name = wanted + "-" + suffix()
+			continue
+		}
+		w.undo(context.WithoutCancel(ctx))
+		if usage, diskErr := disk.UsageWithContext(ctx, folder); diskErr == nil && usage.Free < fullBelow {
+			return nil, fmt.Errorf("there is no room for a worktree of %s: the disk is full", base)
+		}
+		return nil, fmt.Errorf("make a worktree of %s: %w", base, err)
 	}
 	return nil, fmt.Errorf("no free name like %q was found for a worktree of %s: choose another", wanted, base)
 }
@@ -70,6 +84,14 @@ func (w *worktree) taken(ctx context.Context) bool {
 	}
 	_, err := git(ctx, w.Base, "rev-parse", "--verify", "--quiet", "refs/heads/"+w.Branch)
 	return err == nil
+}
+
+// undo takes away what git left of a worktree that it could not make: a full disk
+// is no place for more. Nobody has worked there.
+func (w *worktree) undo(ctx context.Context) {
+	for _, args := range [][]string{{"worktree", "remove", "--force", w.Path}, {"branch", "-d", w.Branch}} {
+		_, _ = git(ctx, w.Base, args...) // there may be nothing
+	}
 }
 
 // remove takes the worktree and its branch away if nothing would be lost: git

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"log/slog"
+	"os"
 	"time"
 
 	"hapi/internal/control"
@@ -27,6 +28,56 @@ func (f *Facts) add(ctx context.Context, dir string) {
 	f.Metadata["capabilities"] = capabilities
 	if tree := workspace.WorktreeOf(ctx, dir); tree != nil {
 		f.Metadata["worktree"] = tree
+	}
+}
+
+// startedByRunner says whether a runner waits for this process.
+func (f *Facts) startedByRunner() bool { return f.Metadata["startedBy"] == "runner" }
+
+// tellProgress tells the runner that started this process what it does, before it
+// has a session. A runner that cannot be told waits for a while all the same.
+func (f *Facts) tellProgress(ctx context.Context, log *slog.Logger, what string) {
+	dir, _ := f.Machine["happyHomeDir"].(string)
+	if !f.startedByRunner() || dir == "" {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, reportWithin)
+	defer cancel()
+	if err := control.Starting(ctx, dir, os.Getpid(), what); err != nil {
+		log.Debug("the runner was not told of this start", "err", err)
+	}
+}
+
+// lookForRunner is how often a session looks for a runner that does not know it.
+const lookForRunner = 10 * time.Second
+
+// stayKnown tells a runner of this session that is new on this machine: the one
+// before it may have been killed before it wrote the session down. every is how
+// often that is looked for.
+func (s *Session) stayKnown(every time.Duration) {
+	dir, _ := s.facts.Machine["happyHomeDir"].(string)
+	metadata, err := json.Marshal(s.facts.Metadata)
+	if err != nil || dir == "" {
+		return
+	}
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	var told string // the secret of the runner that knows
+	for {
+		select {
+		case <-tick.C:
+		case <-s.ctx.Done():
+			return
+		}
+		state, err := control.ReadState(dir)
+		if err != nil || state.Secret == told {
+			continue // there is none, which is nothing unusual
+		}
+		ctx, cancel := context.WithTimeout(s.ctx, reportWithin)
+		if control.Report(ctx, dir, wire.SessionStarted{SessionID: s.row.ID, Metadata: metadata}) == nil {
+			told = state.Secret
+		}
+		cancel()
 	}
 }
 

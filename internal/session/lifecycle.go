@@ -69,9 +69,11 @@ func establish(ctx context.Context, client *hubclient.Client, o *Options) (wire.
 	if err != nil {
 		return wire.Session{}, fmt.Errorf("describe the machine: %w", err)
 	}
+	o.Facts.tellProgress(ctx, o.Logger, "making itself known to the hub")
 	if _, err := client.CreateMachine(ctx, wire.CreateMachine{ID: o.Facts.MachineID, Metadata: machine, RunnerState: json.RawMessage("null")}); err != nil {
 		return wire.Session{}, fmt.Errorf("register this machine: %w", err)
 	}
+	o.Facts.tellProgress(ctx, o.Logger, "asking the hub for its session")
 	if o.Facts.ExistingID != "" {
 		return takeOver(ctx, client, o)
 	}

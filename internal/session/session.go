@@ -162,6 +162,7 @@ func (s *Session) Run(ctx context.Context) Ending {
 		_ = s.link.Run(linked) // ends with unlink
 	}()
 	s.running.Go(s.introduce)
+	s.running.Go(func() { s.stayKnown(lookForRunner) })
 	s.announceState()
 	s.converse()
 	ending := endingOf(context.Cause(s.ctx))

@@ -40,8 +40,8 @@ var ErrTimeout = errors.New("operation has timed out")
 // Options of a Registry. The zero value works.
 type Options struct {
 	Timeout time.Duration // of a call; default 30 s
-	// SlowTimeout is that of methods which ask an agent or read whole histories;
-	// default 120 s.
+	// SlowTimeout is that of methods which ask an agent, read whole histories, or
+	// start a process on a machine that may be busy; default 120 s.
 	SlowTimeout time.Duration
 	// Patience is how long a call waits for its method to be registered: a
 	// process that has just connected registers within moments. Default 1 s.
@@ -55,7 +55,7 @@ var slow = map[string]bool{
 	wire.MethodListCodexModels: true, wire.MethodListCursorModels: true, wire.MethodListAgyModels: true,
 	wire.MethodMachinePiModels: true, wire.MethodMachineCopilotModels: true, wire.MethodListCopilotModels: true, wire.MethodListPiModels: true,
 	"listCodexSessions": true, "archiveCodexSession": true, "listPiSessions": true,
-	wire.MethodFork: true, wire.MethodRewind: true,
+	wire.MethodFork: true, wire.MethodRewind: true, wire.MethodSpawnSession: true,
 }
 
 // Registry knows who serves which method.
