@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 
 	"hapi/internal/modeltest"
@@ -98,6 +99,61 @@ func TestMessageTakesCodexOverAndTwoSpacesTakeItBack(t *testing.T) {
 		t.Errorf("the conversation was %s and is %s", native, now)
 	}
 	w.once("The word is plover", `"message":"I heard it at the desk."`, "What is the word?", `"message":"I heard it from afar."`, "Once more", `"message":"And at the desk again."`)
+}
+
+func TestConversationResumedInCodexsTerminalIsToldOnce(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(shell("echo from-the-shell"), modeltest.Text("It was said."))
+	w.startCodex("--yolo")
+	w.send("Say it in the shell", "local-1")
+	w.waitSaid("It was said.")
+	w.waitIdle()
+	native := w.nativeCodex()
+	w.session.signal(syscall.SIGTERM)
+	<-w.session.done
+	if status, raw := w.call(http.MethodDelete, w.path(""), nil); status != http.StatusOK { // now only Codex has it
+		t.Fatalf("delete the session: %d %s", status, raw)
+	}
+
+	w.id = ""
+	v := newTerminal(t)
+	w.startCodexAt(v, "resume", native)
+	w.waitSaid("It was said.")
+	w.once("Say it in the shell", `"message":"It was said."`)
+	if all := w.conversation(); strings.Contains(all, `"ready"`) || strings.Contains(all, `"managed"`) || !strings.Contains(all, "from-the-shell") {
+		t.Errorf("the history is not told as history:\n%s", all)
+	}
+	w.model.Script(modeltest.Text("And now I am here."), modeltest.Text("And from afar."))
+	v.shows(w, "It was said.")
+	v.enter(w, "Where are you?")
+	w.waitSaid("And now I am here.")
+	w.waitSaid(`"ready"`)
+	w.waitIdle()
+	w.send("And now?", "local-2") // takes it over
+	w.waitSaid("And from afar.")
+	w.waitIdle()
+	v.shows(w, "space twice")
+	v.typing("  ")
+	w.side(true)
+	v.codexReady(w)
+	w.once("Say it in the shell", `"message":"It was said."`, `"message":"And now I am here."`, `"message":"And from afar."`)
+	if got := w.model.Requests()[3].All(); !strings.Contains(got, "It was said.") || w.nativeCodex() != native {
+		t.Errorf("the conversation is %s, not the one that was resumed: %q", w.nativeCodex(), got)
+	}
+
+	// Now that the hub has it, it is gone on with there.
+	v.enter(w, "/quit")
+	<-w.session.done
+	v = newTerminal(t)
+	w.startCodexAt(v, "resume", native)
+	w.model.Script(modeltest.Text("Still here."))
+	v.shows(w, "And from afar.")
+	v.enter(w, "Once more")
+	w.waitSaid("Still here.")
+	w.once("Say it in the shell", `"message":"It was said."`, `"message":"And from afar."`, `"message":"Still here."`)
+	if n := len(w.sessions()); n != 1 {
+		t.Errorf("the hub has %d sessions of it, want one", n)
+	}
 }
 
 func TestLeavingCodexEndsTheSession(t *testing.T) {

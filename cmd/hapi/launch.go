@@ -1,8 +1,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"path/filepath"
@@ -30,6 +32,7 @@ type launch struct {
 	runner    bool         // started by a person, it starts the machine's runner along
 	startedBy string       // terminal or runner
 	existing  string       // a session of the hub to go on with
+	adopt     bool         // go on with the one that has the conversation to resume
 	label     string       // of the agent; empty: its flavor's
 	// metadata of the session, besides what all have.
 	metadata map[string]any
@@ -67,6 +70,9 @@ func (l launch) run(cmd *cobra.Command) error {
 		ensureRunner(ctx, data, c, logger, cmd.ErrOrStderr())
 	}
 	client := hubclient.New(hubclient.Options{BaseURL: c.APIURL.Text, Token: c.Token.Text, Headers: c.Headers, Logger: logger})
+	if l.adopt && l.existing == "" && l.open.Resume != "" {
+		l.existing = l.resting(ctx, client, c, logger)
+	}
 	l.open.Dir, l.open.Logger, l.open.Scratch = dir, logger, filepath.Join(data.Path("tmp"), "hooks")
 	atTerminal, err := l.beginning()
 	if err != nil {
@@ -92,6 +98,21 @@ func (l launch) run(cmd *cobra.Command) error {
 		return exitCode(1)
 	}
 	return nil
+}
+
+// resting is a session of this machine that no process feeds and that has the
+// agent's conversation; empty: there is none.
+func (l launch) resting(ctx context.Context, client *hubclient.Client, c *home.Client, log *slog.Logger) string {
+	list, err := client.Resumable(ctx, wire.MachineID(c.MachineID))
+	if err != nil {
+		log.Warn("it is not known whether the hub has this conversation already", "err", err)
+	}
+	for i := range list {
+		if s := &list[i]; !s.Active && s.Flavor == l.agent.Flavor() && s.AgentSessionID == l.open.Resume {
+			return string(s.SessionID)
+		}
+	}
+	return ""
 }
 
 // prepare finds out which hub this machine uses, asking its person if need be,

@@ -35,7 +35,10 @@ type Options struct {
 	Fork   bool   // resume into a new conversation
 	// Keyed says that what was said of the resumed conversation at a terminal was
 	// said under keys: Local says the end of it again, in case it was lost.
-	Keyed   bool
+	Keyed bool
+	// Untold says that the hub has nothing of what was said in the resumed
+	// conversation: Local tells it.
+	Untold  bool
 	Config  Config   // to begin with
 	Args    []string // passed on to the agent
 	Env     []string // of the agent, "NAME=value"; nil is the process's own
@@ -112,6 +115,12 @@ type Host interface {
 	Decided(r PermissionRequest, d Decision)
 	// Resumable gives the agent's own id of the conversation; empty: it has none.
 	Resumable(id string)
+	// Past says what the agent can do with what was said; nothing: it has forgotten
+	// it, and where it can be cut.
+	Past(p Past)
+	// Began says which turn of the agent's a prompt began: before it, what was said
+	// can be cut.
+	Began(id wire.LocalID, turn string)
 	// Catalog says what the agent offers.
 	Catalog(c Catalog)
 	// ModeChanged says that the agent itself changed the permission mode.
@@ -151,6 +160,13 @@ type PermissionRequest struct {
 
 // Decision is a person's answer.
 type Decision = wire.PermissionAnswer
+
+// Past is what an agent can do with the history of a conversation.
+type Past struct {
+	ForkCurrent     bool `json:"forkCurrent,omitempty"`     // go on twice from where it is
+	ForkAtMessage   bool `json:"forkAtMessage,omitempty"`   // from before a message
+	RewindToMessage bool `json:"rewindToMessage,omitempty"` // forget a message and what follows
+}
 
 // Catalog is what an agent offers.
 type Catalog struct {

@@ -39,6 +39,39 @@ func (h host) Resumable(id string) {
 	})
 }
 
+// Where metadata says what can be done with the history, and where.
+const (
+	historyPoints = "conversationHistoryPoints"
+	historyTurns  = "conversationHistoryTurns"
+)
+
+// Past implements agent.Host: clients offer what it says.
+func (h host) Past(p agent.Past) {
+	h.s.updateMetadata(func(m map[string]json.RawMessage) {
+		if p != (agent.Past{}) {
+			put(m, "capabilities", historyCapability, mustObject(p))
+			return
+		}
+		put(m, "capabilities", historyCapability, nil)
+		delete(m, historyPoints)
+		delete(m, historyTurns)
+	})
+}
+
+// Began implements agent.Host. A prompt that is given again began where it was
+// given first.
+func (h host) Began(id wire.LocalID, turn string) {
+	if id == "" || turn == "" {
+		return
+	}
+	h.s.updateMetadata(func(m map[string]json.RawMessage) {
+		if member(m[historyTurns], string(id)) == nil {
+			put(m, historyPoints, string(id), json.RawMessage("true"))
+			put(m, historyTurns, string(id), textOrNull(turn))
+		}
+	})
+}
+
 // Catalog implements agent.Host.
 func (h host) Catalog(c agent.Catalog) {
 	h.s.updateMetadata(func(m map[string]json.RawMessage) {

@@ -57,8 +57,13 @@ type Facts struct {
 var keptKeys = []string{
 	"name", "summary", "claudeSessionId", "codexSessionId", "geminiSessionId", "opencodeSessionId", "acpSessionId", "preferredPermissionMode",
 	"tools", "slashCommands", "worktree", "forkedFrom", "ptyResumeAttempt",
-	"conversationHistoryPoints", "conversationHistoryIndexes", "conversationHistoryTurns", "conversationHistoryEntryIds", "conversationHistoryDiverged",
+	"codexSourceSessionId",
+	historyPoints, "conversationHistoryIndexes", historyTurns, "conversationHistoryEntryIds", "conversationHistoryDiverged",
 }
+
+// historyCapability is the one of the capabilities that stays likewise: the agent
+// says it again when it has its conversation open.
+const historyCapability = "conversationHistory"
 
 // keyedRows in a session's metadata says that its rows from a terminal have keys.
 const keyedRows = "keyedRows"
@@ -113,6 +118,11 @@ func takeOver(ctx context.Context, client *hubclient.Client, o *Options) (wire.S
 	if o.Open.Resume == "" {
 		_ = json.Unmarshal(old[o.Agent.Flavor().NativeIDKey()], &o.Open.Resume) // without one it begins anew
 	}
+	var source string
+	_ = json.Unmarshal(old["codexSourceSessionId"], &source) // of an imported conversation
+	if source != "" && source == o.Open.Resume {
+		o.Open.Fork = true // what was imported is not written to
+	}
 	_ = json.Unmarshal(old[keyedRows], &o.Open.Keyed) // another program's rows have no keys
 	if o.Open.Config.PermissionMode == "" {
 		_ = json.Unmarshal(old["preferredPermissionMode"], &o.Open.Config.PermissionMode) // or the default
@@ -129,6 +139,7 @@ func refresh(m map[string]json.RawMessage, fresh map[string]any) {
 			kept[key] = v
 		}
 	}
+	history := member(m["capabilities"], historyCapability)
 	clear(m)
 	for key, v := range fresh {
 		m[key] = mustObject(v)
@@ -136,6 +147,29 @@ func refresh(m map[string]json.RawMessage, fresh map[string]any) {
 	for key, v := range kept {
 		m[key] = v
 	}
+	if history != nil {
+		put(m, "capabilities", historyCapability, history)
+	}
+}
+
+// member is what an object of metadata has under a name; nil: nothing.
+func member(object json.RawMessage, name string) json.RawMessage {
+	var all map[string]json.RawMessage
+	_ = json.Unmarshal(object, &all) // what is no object has no members
+	return all[name]
+}
+
+// put sets a member of an object of metadata; nil takes it away.
+func put(m map[string]json.RawMessage, object, name string, value json.RawMessage) {
+	all := map[string]json.RawMessage{}
+	_ = json.Unmarshal(m[object], &all) // what is no object is replaced by one
+	if all == nil {
+		all = map[string]json.RawMessage{}
+	}
+	if all[name] = value; value == nil {
+		delete(all, name)
+	}
+	m[object] = mustObject(all)
 }
 
 // Times of the goodbye.

@@ -119,6 +119,7 @@ func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, 
 	if o.Facts.ExistingID != "" {
 		s.takenOver = o.Facts.Metadata
 	}
+	s.open.Untold = o.Facts.ExistingID == "" && o.Open.Resume != ""
 	s.ctx, s.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	s.queue.isAlone = s.isCommand
 	s.shells = terminals.New(terminals.Options{

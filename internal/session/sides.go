@@ -49,6 +49,9 @@ func (s *Session) converse() {
 		} else {
 			s.remote(ctx)
 		}
+		s.mu.Lock()
+		s.open.Untold = false
+		s.mu.Unlock()
 		leave(nil)
 		close(here.left)
 		if s.ctx.Err() != nil {

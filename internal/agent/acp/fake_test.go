@@ -242,6 +242,8 @@ func (r *recorder) Ask(ctx context.Context, q agent.PermissionRequest) (agent.De
 
 func (*recorder) Decided(agent.PermissionRequest, agent.Decision) {}
 func (*recorder) Resumable(string)                                {}
+func (*recorder) Past(agent.Past)                                 {}
+func (*recorder) Began(wire.LocalID, string)                      {}
 func (*recorder) Catalog(agent.Catalog)                           {}
 func (*recorder) ModeChanged(wire.PermissionMode)                 {}
 func (*recorder) Titled(string)                                   {}

@@ -80,6 +80,8 @@ type nobody struct{}
 
 func (nobody) Emit(agent.Record)               {}
 func (nobody) Resumable(string)                {}
+func (nobody) Past(agent.Past)                 {}
+func (nobody) Began(wire.LocalID, string)      {}
 func (nobody) Catalog(agent.Catalog)           {}
 func (nobody) ModeChanged(wire.PermissionMode) {}
 func (nobody) Configured(func(*agent.Config))  {}

@@ -35,6 +35,8 @@ func (n *notebook) Emit(r agent.Record) {
 	n.rows = append(n.rows, c.Content.Text)
 }
 func (n *notebook) Resumable(id string)               { n.resumable = id }
+func (n *notebook) Past(agent.Past)                   {}
+func (n *notebook) Began(wire.LocalID, string)        {}
 func (n *notebook) Working(yes bool)                  { n.working = yes }
 func (n *notebook) ModeChanged(m wire.PermissionMode) { n.mode = m }
 func (n *notebook) Suggested(string)                  {}

@@ -22,6 +22,7 @@ func (c *conversation) Methods() map[string]agent.Method {
 		wire.MethodListCodexModels: c.callModels,
 		wire.MethodListSkills:      c.callSkills,
 		wire.MethodFork:            c.callFork,
+		wire.MethodRewind:          c.callRewind,
 	}
 }
 
@@ -252,7 +253,7 @@ func (m *Models) look(ctx context.Context) ([]Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start codex: %w", err)
 	}
-	err = initialize(ctx, s, "hapi-codex-models")
+	_, err = initialize(ctx, s, "hapi-codex-models")
 	var list []Model
 	if err == nil {
 		list, err = listModels(ctx, s)

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hapi/internal/agent"
@@ -60,9 +61,10 @@ type conversation struct {
 	personality   string // friendly, pragmatic or none; empty: Codex's own
 	delegation    string // when sub-agents are used; empty: Codex's own
 	threadID      string
-	fork          bool    // threadID is another's: the first turn forks it
-	srv           *server // nil while there is none
-	open          bool    // the thread is open on srv
+	fork          bool       // threadID is another's: the first turn forks it
+	srv           *server    // nil while there is none
+	open          bool       // the thread is open on srv
+	past          agent.Past // what people were told that can be done with the thread
 	turn          *turn
 	skills        []skill // nil: not known
 	skillsChanged bool
@@ -89,7 +91,8 @@ type turn struct {
 	ended     chan struct{} // closed with outcome
 	outcome   error
 	endedOnce sync.Once
-	failing   sync.Once // an end by failure is on its way
+	failing   sync.Once                 // an end by failure is on its way
+	failure   atomic.Pointer[turnError] // and which
 }
 
 func newTurn() *turn { return &turn{taken: make(chan struct{}), ended: make(chan struct{})} }
@@ -118,11 +121,14 @@ func (c *conversation) Prompt(ctx context.Context, p agent.Prompt) error {
 // attempt runs one turn.
 func (c *conversation) attempt(ctx context.Context, p agent.Prompt) error {
 	return c.run(ctx, newTurn(), func(s *server, t *turn) error {
-		err := c.startTurn(ctx, s, t, p)
-		if err == nil && p.Accepted != nil {
+		if err := c.startTurn(ctx, s, t, p); err != nil {
+			return err
+		}
+		c.host.Began(p.ID, c.idOf(t))
+		if p.Accepted != nil {
 			p.Accepted()
 		}
-		return err
+		return nil
 	})
 }
 
@@ -197,6 +203,12 @@ func (c *conversation) turnTaken(t *turn, result json.RawMessage) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	t.take(r.Turn.ID)
+}
+
+func (c *conversation) idOf(t *turn) string {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return t.id
 }
 
 // take notes that Codex works on the turn. The caller holds the conversation's mu.
@@ -340,9 +352,10 @@ func (c *conversation) reconfigure(change func(*agent.Config)) {
 // another thread on it.
 func (c *conversation) Reset(context.Context) error {
 	c.mu.Lock()
-	c.threadID, c.fork, c.open = "", false, false
+	c.threadID, c.fork, c.open, c.past = "", false, false, agent.Past{}
 	c.mu.Unlock()
 	c.host.Resumable("")
+	c.host.Past(agent.Past{})
 	return nil
 }
 
@@ -363,6 +376,7 @@ func (c *conversation) Warm() {
 	c.running.Go(func() {
 		s, err := c.ready(c.alive)
 		if err == nil {
+			c.offerPast(s)
 			_, err = c.nativeSkills(c.alive, s)
 		}
 		if err != nil {
@@ -449,7 +463,8 @@ func (c *conversation) start(ctx context.Context) (*server, error) {
 
 // greet begins the protocol, and asks whether there is somebody to work for.
 func (c *conversation) greet(ctx context.Context, s *server) error {
-	if err := initialize(ctx, s, "hapi-codex-client"); err != nil {
+	var err error
+	if s.version, err = initialize(ctx, s, "hapi-codex-client"); err != nil {
 		return err
 	}
 	raw, err := s.call(ctx, "account/read", map[string]any{"refreshToken": false}, nil)
@@ -467,13 +482,17 @@ func (c *conversation) greet(ctx context.Context, s *server) error {
 }
 
 // initialize begins the protocol under a client's name.
-func initialize(ctx context.Context, s *server, name string) error {
-	_, err := s.call(ctx, "initialize", map[string]any{
+func initialize(ctx context.Context, s *server, name string) (version, error) {
+	raw, err := s.call(ctx, "initialize", map[string]any{
 		"clientInfo":   map[string]any{"name": name, "version": "1.0.0"},
 		"capabilities": map[string]any{"experimentalApi": true},
 	}, nil)
 	if err != nil {
-		return fmt.Errorf("initialize codex: %w", err)
+		return version{}, fmt.Errorf("initialize codex: %w", err)
 	}
-	return s.notify("initialized")
+	var in struct {
+		UserAgent string `json:"userAgent"` // ours, with Codex's version
+	}
+	_ = json.Unmarshal(raw, &in) // without it the version is not known
+	return parseVersion(in.UserAgent), s.notify("initialized")
 }

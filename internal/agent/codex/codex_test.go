@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 
@@ -92,25 +93,42 @@ var fakes = map[string]func(f *fake){
 		os.Exit(1)
 	},
 	"fork": func(f *fake) {
-		f.talk("U1", "one")
-		f.talk("U2", "two")
-		for range 4 { // the history, the fork, and that it is not followed; then a fork of all
+		for turns := 0; ; { // two turns, histories, forks, and a turn on a fork
 			r := f.next()
 			switch r.Method {
+			case "turn/start":
+				turns++
+				thread := map[bool]string{true: "T1", false: "T2"}[turns < 3]
+				f.answer(r, fmt.Sprintf(`{"turn":{"id":"U%d"}}`, turns))
+				f.notify("item/completed", fmt.Sprintf(`{"threadId":%q,"turnId":"U%d","item":{"type":"agentMessage","id":"i%d","text":"on %s"}}`, thread, turns, turns, thread))
+				f.notify("turn/completed", fmt.Sprintf(`{"threadId":%q,"turn":{"id":"U%d","status":"completed"}}`, thread, turns))
 			case "thread/read":
-				f.answer(r, `{"thread":{"turns":[{"id":"U1","items":[{"type":"userMessage","clientId":"local-0"}]},{"id":"U2","items":[{"type":"userMessage","clientId":"local-1"}]}]}}`)
+				f.answer(r, `{"thread":{"turns":[{"id":"U1","items":[{"type":"userMessage","clientId":"local-0"}]},{"id":"U2","items":[{"type":"userMessage","clientId":"local-1"},{"type":"userMessage","clientId":"steered"}]}]}}`)
 			case "thread/fork":
-				f.notify("item/completed", `{"threadId":"T1","item":{"type":"agentMessage","id":"`+string(r.ID)+`","text":`+quote(string(r.Params))+`}}`)
+				if !strings.Contains(string(r.Params), `"lastTurnId":"U1"`) || !strings.Contains(string(r.Params), `"threadId":"T1"`) {
+					f.refuse(r, "that is not what was to be forked: "+string(r.Params))
+					continue
+				}
 				f.answer(r, `{"thread":{"id":"T2"}}`)
 			default:
 				f.refuse(r, "unknown method")
 			}
 		}
+	},
+	"system error": func(f *fake) { // again and again, and once more
+		for range 4 {
+			f.begin("U1")
+			f.notify("thread/status/changed", `{"threadId":"T1","status":{"type":"systemError"}}`)
+		}
 		f.next()
 	},
-	"system error": func(f *fake) {
+	"stumble": func(f *fake) {
 		f.begin("U1")
 		f.notify("thread/status/changed", `{"threadId":"T1","status":{"type":"systemError"}}`)
+		f.notify("turn/completed", `{"threadId":"T1","turn":{"id":"U1","status":"failed","error":{"message":""}}}`)
+		f.talk("U2", "gone through")
+		f.begin("U3")
+		f.notify("turn/completed", `{"threadId":"T1","turn":{"id":"U3","status":"failed","error":{"message":"at capacity","retryable":false}}}`)
 		f.next()
 	},
 	"described error": func(f *fake) {
@@ -263,6 +281,19 @@ func TestBusyModelIsAskedAgain(t *testing.T) {
 	}
 }
 
+func TestMessageIsGivenAgainToAConversationThatStumbled(t *testing.T) {
+	t.Parallel()
+	conv, h := open(t, "stumble", agent.Options{})
+	h.prompt(conv, "hello")
+	if said := h.said("message"); !contains(said, "retrying same conversation (1/3)") || !contains(said, "gone through") {
+		t.Errorf("people were told %q", said)
+	}
+	failed := h.failure(conv.Prompt(t.Context(), agent.Prompt{Text: "more"}))
+	if failed.Text != "Task failed: at capacity" {
+		t.Errorf("what cannot go better was tried again: %q", failed.Text)
+	}
+}
+
 func TestFailureIsToldInTheBestWordsThereAre(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{"system error": "error of the conversation", "described error": "the better words"} {
@@ -324,8 +355,27 @@ func TestForkEndsBeforeTheTurnOfAMessage(t *testing.T) {
 			t.Error("a message that is not known was forked at")
 		}
 	}
-	if said := h.said("message"); !contains(said, `"lastTurnId":"U1","threadId":"T1"`) {
-		t.Errorf("codex was asked for %q", said)
+	if want := (agent.Past{ForkCurrent: true, ForkAtMessage: true, RewindToMessage: true}); h.past != want || !slices.Equal(h.began, []string{"local-1 U1", "local-1 U2"}) {
+		t.Errorf("people know %+v, and of the turns %q", h.past, h.began)
+	}
+}
+
+func TestRewoundConversationGoesOnWithWhatIsLeft(t *testing.T) {
+	t.Parallel()
+	conv, h := open(t, "fork", agent.Options{})
+	rewind := conv.Methods()[wire.MethodRewind]
+	h.prompt(conv, "one")
+	h.prompt(conv, "two")
+	if _, err := rewind(t.Context(), json.RawMessage(`{"messageLocalId":"steered"}`)); err == nil {
+		t.Error("it was cut in the middle of a turn")
+	}
+	got, err := rewind(t.Context(), json.RawMessage(`{"messageLocalId":"local-1"}`))
+	if result, ok := got.(wire.RewindResult); err != nil || !ok || !result.Success || result.TruncateFrom != "local-1" {
+		t.Fatalf("the rewind is %+v, %v", got, err)
+	}
+	h.prompt(conv, "three")
+	if said := h.said("message"); !slices.Equal(h.ids, []string{"T1", "T2"}) || said[len(said)-1] != "on T2" {
+		t.Errorf("the threads are %q, told is %q", h.ids, said)
 	}
 }
 

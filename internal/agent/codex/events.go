@@ -108,6 +108,11 @@ func (c *conversation) turnCompleted(t *turn, at *scope) {
 		if failure == nil {
 			failure = &turnError{}
 		}
+		if failure.Message == "" { // what was said before says more
+			if held := t.held(); held != nil {
+				failure = held
+			}
+		}
 		t.end(failure)
 	default:
 		c.rows.close("")
@@ -142,14 +147,20 @@ func (c *conversation) threadFailed(t *turn, params json.RawMessage) {
 		} `json:"status"`
 	}
 	if json.Unmarshal(params, &in) == nil && in.Status.Type == "systemError" {
-		t.failSoon(&turnError{Message: "Codex reports an error of the conversation"})
+		t.failSoon(&turnError{Message: "Codex reports an error of the conversation", stumbled: true})
 	}
 }
 
 // failSoon ends the turn if nothing that says more does so in a moment.
 func (t *turn) failSoon(err *turnError) {
-	t.failing.Do(func() { time.AfterFunc(describedWithin, func() { t.end(err) }) }) // after its end it does nothing
+	t.failing.Do(func() {
+		t.failure.Store(err)
+		time.AfterFunc(describedWithin, func() { t.end(err) }) // after its end it does nothing
+	})
 }
+
+// held is a failure that waits for a better description, or nil.
+func (t *turn) held() *turnError { return t.failure.Load() }
 
 // describedWithin is how long the better description of a failure may take.
 const describedWithin = 250 * time.Millisecond
@@ -159,6 +170,10 @@ type turnError struct {
 	Message string          `json:"message"`
 	Info    json.RawMessage `json:"codexErrorInfo"`
 	Details string          `json:"additionalDetails"`
+	// Retryable false: it will not go better the next time.
+	Retryable *bool `json:"retryable"`
+
+	stumbled bool // the thread is in an error that nobody describes
 }
 
 func (e *turnError) Error() string {

@@ -58,7 +58,9 @@ func (f *fake) next() received {
 		}
 		switch r.Method {
 		case "initialized":
-		case "initialize", "account/read", "skills/list":
+		case "initialize":
+			f.answer(r, `{"userAgent":"hapi-codex-client/0.169.0 (Debian)"}`)
+		case "account/read", "skills/list":
 			f.answer(r, `{}`)
 		case "thread/start", "thread/resume":
 			if len(f.threads) == 0 {
@@ -138,9 +140,12 @@ type testHost struct {
 
 	mu      sync.Mutex
 	rows    []map[string]any
+	times   []time.Time
 	asked   []agent.PermissionRequest
 	decided []agent.Decision
 	ids     []string
+	past    agent.Past
+	began   []string
 	config  agent.Config
 	titles  []string
 	working []bool
@@ -164,7 +169,7 @@ func (h *testHost) Emit(r agent.Record) {
 	if err := json.Unmarshal(r.Content, &row); err != nil {
 		h.t.Error(err)
 	}
-	h.note(func() { h.rows = append(h.rows, row.Content.Data) })
+	h.note(func() { h.rows, h.times = append(h.rows, row.Content.Data), append(h.times, r.At) })
 }
 
 func (h *testHost) Ask(ctx context.Context, r agent.PermissionRequest) (agent.Decision, error) {
@@ -182,9 +187,13 @@ func (h *testHost) Decided(_ agent.PermissionRequest, d agent.Decision) {
 func (h *testHost) Observed(agent.PermissionRequest) func(string, string) {
 	return func(string, string) {}
 }
-func (h *testHost) Suggested(title string)           { h.note(func() { h.titles = append(h.titles, title) }) }
-func (h *testHost) Working(yes bool)                 { h.note(func() { h.working = append(h.working, yes) }) }
-func (h *testHost) Resumable(id string)              { h.note(func() { h.ids = append(h.ids, id) }) }
+func (h *testHost) Suggested(title string) { h.note(func() { h.titles = append(h.titles, title) }) }
+func (h *testHost) Working(yes bool)       { h.note(func() { h.working = append(h.working, yes) }) }
+func (h *testHost) Resumable(id string)    { h.note(func() { h.ids = append(h.ids, id) }) }
+func (h *testHost) Past(p agent.Past)      { h.note(func() { h.past = p }) }
+func (h *testHost) Began(id wire.LocalID, turn string) {
+	h.note(func() { h.began = append(h.began, string(id)+" "+turn) })
+}
 func (h *testHost) Catalog(agent.Catalog)            {}
 func (h *testHost) ModeChanged(wire.PermissionMode)  {}
 func (h *testHost) Configured(c func(*agent.Config)) { h.note(func() { c(&h.config) }) }

@@ -40,10 +40,11 @@ func (a *Agent) Local(ctx context.Context, h agent.Host, o agent.Options) error 
 		return &agent.Failure{Kind: agent.BadArguments, Text: fmt.Sprintf("Codex at the terminal is followed by its hooks, which need version %d.%d.%d or newer: update it (npm install -g @openai/codex).", oldestLocal[0], oldestLocal[1], oldestLocal[2])}
 	}
 	t := &terminal{host: h, log: o.Logger, thread: o.Resume, wake: make(chan struct{}, 1)}
-	t.rollout = newRollout(h, o.Config)
-	if o.Resume != "" { // what it says already is known to the hub
-		if path := rolloutOf(o.Env, o.Resume); path != "" {
-			t.rollout.skip(path)
+	t.rollout = newRollout(h, o.Resume, o.Config)
+	if path := rolloutOf(o.Env, o.Resume); o.Resume != "" && !o.Fork && path != "" {
+		t.rollout.follow(path, true)
+		if !o.Untold {
+			t.rollout.skip()
 		}
 	}
 	hooks, err := hook.Serve(ctx, t.hook)
@@ -92,7 +93,10 @@ var observed = []struct{ name, event string }{
 // since, and our hooks.
 func localArguments(self string, o agent.Options) []string {
 	var args []string
-	if o.Resume != "" {
+	switch {
+	case o.Resume != "" && o.Fork:
+		args = append(args, "fork", o.Resume)
+	case o.Resume != "":
 		args = append(args, "resume", o.Resume)
 	}
 	if o.Config.Effort != "" {
@@ -211,14 +215,12 @@ func (t *terminal) follows(e *hook.Event) {
 	if t.bound {
 		t.scan(true)
 	}
-	fresh := e.SessionID != t.thread
 	t.thread, t.bound = e.SessionID, true
+	t.rollout.thread = e.SessionID
 	if e.Transcript != "" {
-		t.rollout.follow(e.Transcript)
+		t.rollout.follow(e.Transcript, e.Source == "resume")
 	}
-	if fresh {
-		t.host.Resumable(e.SessionID)
-	}
+	t.host.Resumable(e.SessionID)
 }
 
 // follow reads the rollout until ctx ends.

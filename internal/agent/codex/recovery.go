@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// capacityTries is how often a message is given again to a model that has no
-	// room for more requests.
-	capacityTries = 3
+	// mostTries is how often a message is given again to a model that has no room
+	// for more requests, or to a conversation that stumbled.
+	mostTries = 3
 	// compactionTries is how often a conversation is compacted for one message.
 	compactionTries = 1
 	// compactWithin is how long that may take.
@@ -23,16 +23,16 @@ const (
 // recovering runs a turn, and again where that can help: the conversation is the
 // same, and so is the message.
 func (c *conversation) recovering(ctx context.Context, attempt func() error) error {
-	capacity, compactions := 0, 0
+	tries, compactions := 0, 0
 	for {
 		err := attempt()
 		failed := asTurnError(err)
 		switch {
 		case failed == nil:
 			return err
-		case failed.atCapacity() && capacity < capacityTries:
-			capacity++
-			c.notice(fmt.Sprintf("Task failed: %s; retrying same conversation (%d/%d)", failed.Error(), capacity, capacityTries))
+		case failed.mayPass() && tries < mostTries:
+			tries++
+			c.notice(fmt.Sprintf("Task failed: %s; retrying same conversation (%d/%d)", failed.Error(), tries, mostTries))
 		case failed.outOfRoom() && compactions < compactionTries:
 			compactions++
 			c.notice(fmt.Sprintf("Task failed: %s; compacting, then retrying same conversation (%d/%d)", failed.Error(), compactions, compactionTries))
@@ -51,9 +51,16 @@ func (c *conversation) makeRoom(ctx context.Context) error {
 	return c.runCompaction(ctx)
 }
 
-// atCapacity says that the model is busy; outOfRoom that the conversation is too
-// long. Codex's own word decides, its text only where there is none.
-func (e *turnError) atCapacity() bool {
+// mayPass says that the message may go through the next time: the model is busy,
+// or the conversation stumbled. outOfRoom says that the conversation is too long.
+// Codex's own word decides, its text only where there is none.
+func (e *turnError) mayPass() bool {
+	if e.Retryable != nil && !*e.Retryable {
+		return false
+	}
+	if e.stumbled {
+		return true
+	}
 	switch kind := e.kind(); kind {
 	case "serverOverloaded", "policyCapacityUnavailable":
 		return true

@@ -23,15 +23,18 @@ type rollout struct {
 	path string
 	info fs.FileInfo // of the file that was read last
 	at   int64       // where the next line begins
+	past int64       // lines that begin before it are history: nothing goes on there
 
-	model, effort string
+	thread        string // the conversation's id
+	spoken        string // the model that said the line
+	model, effort string // of the conversation now
 	texts         twins
 	held          *heldText
 	plan          string // proposed; shown at the end of its turn
 }
 
-func newRollout(h agent.Host, config agent.Config) *rollout {
-	return &rollout{host: h, rows: newRows(h.Emit), model: config.Model, effort: config.Effort}
+func newRollout(h agent.Host, thread string, config agent.Config) *rollout {
+	return &rollout{host: h, rows: newRows(h.Emit), thread: thread, spoken: config.Model, model: config.Model, effort: config.Effort}
 }
 
 // rolloutOf finds a conversation's rollout, or "".
@@ -69,20 +72,24 @@ func lookup(env []string, name string) string {
 	return ""
 }
 
-// skip begins at the end of a file that is there.
-func (r *rollout) skip(path string) {
-	r.follow(path)
-	if info, err := os.Stat(path); err == nil {
-		r.info, r.at = info, info.Size()
+// follow goes on with another file, from its beginning. What a resumed one says
+// already is history.
+func (r *rollout) follow(path string, resumed bool) {
+	info, err := os.Stat(path)
+	if err == nil && r.info != nil && os.SameFile(r.info, info) { // by another name
+		r.path = path
+	}
+	if path == r.path {
+		return
+	}
+	r.path, r.info, r.at, r.past = path, nil, 0, 0
+	if err == nil && resumed {
+		r.info, r.past = info, info.Size()
 	}
 }
 
-// follow goes on with another file, from its beginning.
-func (r *rollout) follow(path string) {
-	if path != r.path {
-		r.path, r.info, r.at = path, nil, 0
-	}
-}
+// skip leaves out what is history: it is known.
+func (r *rollout) skip() { r.at, r.past = r.past, 0 }
 
 func (r *rollout) exists() bool {
 	info, err := os.Stat(r.path)
@@ -108,7 +115,7 @@ func (r *rollout) read(atEnd bool) error {
 		return err
 	}
 	if r.info != nil && (!os.SameFile(r.info, info) || info.Size() < r.at) {
-		r.at = 0 // another file of this name
+		r.at, r.past = 0, 0 // another file of this name
 	}
 	r.info = info
 	added := make([]byte, max(0, info.Size()-r.at))
@@ -121,9 +128,12 @@ func (r *rollout) read(atEnd bool) error {
 		if !whole && !(atEnd && json.Valid(raw)) {
 			break
 		}
+		r.line(raw)
 		r.at += int64(len(rest) - len(next))
 		rest = next
-		r.line(raw)
+		if r.past > 0 && r.at >= r.past {
+			r.endHistory()
+		}
 	}
 	return nil
 }
@@ -185,11 +195,31 @@ func contentText(raw json.RawMessage) string {
 	return b.String()
 }
 
+// isHistory says whether the line that is read tells of a time before.
+func (r *rollout) isHistory() bool { return r.at < r.past }
+
+// endHistory closes a turn that was cut off long ago.
+func (r *rollout) endHistory() {
+	r.release()
+	r.rows.close("Interrupted")
+	r.rows.at, r.texts, r.plan, r.past = time.Time{}, nil, "", 0
+}
+
+// working says whether Codex works now.
+func (r *rollout) working(yes bool) {
+	if !r.isHistory() {
+		r.host.Working(yes)
+	}
+}
+
 func (r *rollout) line(raw []byte) {
 	var l rolloutLine
 	var p payload
 	if json.Unmarshal(raw, &l) != nil {
 		return
+	}
+	if r.isHistory() {
+		r.rows.at = l.Timestamp
 	}
 	_ = json.Unmarshal(l.Payload, &p) // fields of another type stay empty
 	switch l.Type {
@@ -209,6 +239,10 @@ func (r *rollout) line(raw []byte) {
 // context takes over what the person chose at the terminal.
 func (r *rollout) context(p *payload) {
 	model, effort := p.Model != "" && p.Model != r.model, p.Effort != "" && p.Effort != r.effort
+	r.spoken = first(p.Model, r.spoken)
+	if r.isHistory() {
+		return
+	}
 	if model {
 		r.model = p.Model
 	}
@@ -223,7 +257,7 @@ func (r *rollout) context(p *payload) {
 func (r *rollout) event(p *payload) {
 	switch p.Type {
 	case "task_started":
-		r.host.Working(true)
+		r.working(true)
 	case "task_complete":
 		r.turnEnded("")
 	case "turn_aborted":
@@ -240,9 +274,21 @@ func (r *rollout) event(p *payload) {
 		r.itemCompleted(p)
 	case "token_count":
 		if isSet(p.Info) {
-			r.rows.emit(data{"type": "token_count", "info": p.Info, "model": r.model, "hapiUsageScope": "managed", "usageSchema": "hapi.usage.v1", "inputTokenSemantics": "includes-cache"})
+			r.used(p.Info)
 		}
 	}
+}
+
+// used shows what a turn cost. What was used before was counted then.
+func (r *rollout) used(info json.RawMessage) {
+	counted := "managed"
+	if r.isHistory() {
+		counted = "imported-history"
+	}
+	r.rows.emit(data{
+		"type": "token_count", "info": info, "model": r.spoken, "hapiUsageScope": counted, "threadId": r.thread, "thread_id": r.thread,
+		"usageSchema": "hapi.usage.v1", "inputTokenSemantics": "includes-cache",
+	})
 }
 
 func (r *rollout) itemCompleted(p *payload) {
@@ -278,7 +324,7 @@ func (r *rollout) turnEnded(cutOff string) {
 	r.held, r.plan = nil, ""
 	r.rows.close(cutOff)
 	r.texts = nil
-	r.host.Working(false)
+	r.working(false)
 }
 
 // twins counts how often each source said a text in a turn. Codex writes the
@@ -313,7 +359,7 @@ func (r *rollout) userSaid(turn, source, text string) {
 	}
 	r.release()
 	r.host.Suggested(firstLine(text))
-	r.host.Emit(agent.Record{Content: mustMarshal(data{
+	r.host.Emit(agent.Record{At: r.rows.at, Content: mustMarshal(data{
 		"role": "user", "content": data{"type": "text", "text": text}, "meta": data{"sentFrom": "cli"},
 	})})
 }

@@ -18,10 +18,10 @@ import (
 func follow(t *testing.T, lines ...string) *testHost {
 	t.Helper()
 	h := &testHost{t: t, changed: make(chan struct{})}
-	r := newRollout(h, agent.Config{})
+	r := newRollout(h, "T", agent.Config{})
 	path := filepath.Join(t.TempDir(), "rollout-x.jsonl")
 	write(t, path, strings.Join(lines, "\n")+"\n")
-	r.follow(path)
+	r.follow(path, false)
 	if err := r.read(false); err != nil {
 		t.Fatal(err)
 	}
@@ -118,9 +118,9 @@ func TestToolsPlansAndThoughtsOfARollout(t *testing.T) {
 func TestRolloutIsReadAsItGrows(t *testing.T) {
 	t.Parallel()
 	h := &testHost{t: t, changed: make(chan struct{})}
-	r := newRollout(h, agent.Config{})
+	r := newRollout(h, "T", agent.Config{})
 	path := filepath.Join(t.TempDir(), "rollout-x.jsonl")
-	r.follow(path)
+	r.follow(path, false)
 	read := func(atEnd bool, want ...string) {
 		t.Helper()
 		if err := r.read(atEnd); err != nil {
@@ -141,8 +141,58 @@ func TestRolloutIsReadAsItGrows(t *testing.T) {
 	read(true, "one", "two")
 	write(t, path, say("new")+"\n") // another file: shorter
 	read(false, "one", "two", "new")
-	r.skip(path)
-	read(false, "one", "two", "new")
+
+	resumed := newRollout(h, "T", agent.Config{})
+	resumed.follow(path, true)
+	resumed.skip()
+	write(t, path, say("new")+"\n"+say("live")+"\n")
+	r = resumed
+	read(false, "one", "two", "new", "live")
+}
+
+// TestHistoryIsToldAsHistory reads the end of a conversation of another day, and
+// what is said now.
+func TestHistoryIsToldAsHistory(t *testing.T) {
+	t.Parallel()
+	h := &testHost{t: t, changed: make(chan struct{})}
+	path := filepath.Join(t.TempDir(), "rollout-x.jsonl")
+	const day = `{"timestamp":"2026-01-02T03:04:05Z",`
+	old := []string{
+		`{"type":"turn_context","payload":{"model":"old-model"}}`, eventLine(`{"type":"task_started"}`), eventLine(`{"type":"user_message","message":"Hello"}`),
+		eventLine(`{"type":"token_count","info":{}}`), responseItem(`{"type":"function_call","name":"sh","call_id":"c1","arguments":"{}"}`),
+	}
+	for i := range old {
+		old[i] = day + old[i][1:]
+	}
+	write(t, path, strings.Join(old, "\n")+"\n")
+	r := newRollout(h, "T", agent.Config{Model: "mine"})
+	r.follow(path, true)
+	if err := r.read(false); err != nil {
+		t.Fatal(err)
+	}
+	if len(h.working) != 0 || h.config.Model != "" {
+		t.Errorf("history works %v, with the model %q", h.working, h.config.Model)
+	}
+	if n := len(h.times); n == 0 || h.times[0].Year() != 2026 || h.times[0].Day() != 2 {
+		t.Errorf("the rows are of %v", h.times)
+	}
+	last := h.rows[len(h.rows)-1]
+	if last["type"] != "tool-call-result" || last["is_error"] != true {
+		t.Errorf("the call that nobody finished is %v", last)
+	}
+	write(t, path, strings.Join(old, "\n")+"\n"+eventLine(`{"type":"task_started"}`)+"\n"+eventLine(`{"type":"token_count","info":{}}`)+"\n")
+	if err := r.read(false); err != nil {
+		t.Fatal(err)
+	}
+	var scopes []any
+	for _, row := range h.rows {
+		if row["type"] == "token_count" {
+			scopes = append(scopes, row["hapiUsageScope"], row["model"], row["threadId"])
+		}
+	}
+	if !slices.Equal(scopes, []any{"imported-history", "old-model", "T", "managed", "old-model", "T"}) || !slices.Equal(h.working, []bool{true}) || !h.times[len(h.times)-1].IsZero() {
+		t.Errorf("usage is %v, working %v, the last row of %v", scopes, h.working, h.times[len(h.times)-1])
+	}
 }
 
 func TestHooksAreTrustedByCodexsOwnHash(t *testing.T) {
@@ -174,7 +224,7 @@ func TestArgumentsAtTheTerminal(t *testing.T) {
 func TestHooksSayWhichConversationCodexIsIn(t *testing.T) {
 	t.Parallel()
 	h := &testHost{t: t, changed: make(chan struct{})}
-	term := &terminal{host: h, log: slog.New(slog.DiscardHandler), rollout: newRollout(h, agent.Config{}), wake: make(chan struct{}, 1)}
+	term := &terminal{host: h, log: slog.New(slog.DiscardHandler), rollout: newRollout(h, "T", agent.Config{}), wake: make(chan struct{}, 1)}
 	dir := t.TempDir()
 	starts := func(id, source string) {
 		path := filepath.Join(dir, id+".jsonl")

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"sync"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -25,6 +26,7 @@ type rows struct {
 	diff    string             // the last one shown
 	goal    string             // the last one shown, as far as it counts
 	emitted bool
+	at      time.Time // of what is told; zero: now
 }
 
 func newRows(emit func(agent.Record)) *rows {
@@ -49,7 +51,9 @@ func (r *rows) emit(d data) {
 		d["id"] = newID()
 	}
 	r.emitted = true
-	r.emitRow(agent.Generic(d))
+	row := agent.Generic(d)
+	row.At = r.at
+	r.emitRow(row)
 }
 
 // call shows a tool call; result shows how it went.

@@ -50,8 +50,10 @@ type server struct {
 	cmd    *exec.Cmd
 	stdin  io.WriteCloser
 	stderr *child.Tail
-	done   chan struct{} // closed when it has ended and its output was read
-	err    error         // how it ended; valid after done
+	// version is Codex's, once it has introduced itself; zero: not known.
+	version version
+	done    chan struct{} // closed when it has ended and its output was read
+	err     error         // how it ended; valid after done
 	// garbage is what it printed that is not its protocol; valid after done.
 	garbage string
 

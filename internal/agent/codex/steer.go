@@ -88,6 +88,16 @@ type pastTurn struct {
 	} `json:"items"`
 }
 
+// begins says whether a message began the turn: others were handed into it.
+func (t *pastTurn) begins(id wire.LocalID) bool {
+	for _, i := range t.Items {
+		if i.Type == "userMessage" {
+			return i.ClientID == id
+		}
+	}
+	return false
+}
+
 // has says whether a message is part of the turn.
 func (t *pastTurn) has(id wire.LocalID) bool {
 	for _, i := range t.Items {

@@ -124,13 +124,11 @@ func (c *conversation) openThread(ctx context.Context, s *server) error {
 		return &agent.Failure{Kind: agent.Crashed, Text: "Codex answered " + method + " without a conversation. Update Codex, then send your message again."}
 	}
 	c.mu.Lock()
-	fresh := r.Thread.ID != c.threadID
 	c.threadID, c.fork, c.open = r.Thread.ID, false, true
 	asked := c.config.Model
 	c.mu.Unlock()
-	if fresh {
-		c.host.Resumable(r.Thread.ID)
-	}
+	c.host.Resumable(r.Thread.ID)
+	c.offerPast(s)
 	if asked == "" && r.Model != "" {
 		c.reconfigure(func(config *agent.Config) { config.Model = r.Model })
 	}

@@ -76,6 +76,8 @@ func (w *watcher) Decided(_ agent.PermissionRequest, d agent.Decision) {
 	w.auto = append(w.auto, d)
 }
 
+func (*watcher) Past(agent.Past)            {}
+func (*watcher) Began(wire.LocalID, string) {}
 func (w *watcher) Resumable(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
