@@ -17,8 +17,14 @@ import (
 )
 
 // newOpencode and newGemini run agents that hapi knows.
-func newOpencode() *cobra.Command { return builtin(acp.OpenCode, "opencode", "HAPI_OPENCODE_PATH") }
-func newGemini() *cobra.Command   { return builtin(acp.Gemini, "gemini", "HAPI_GEMINI_PATH") }
+func newOpencode() *cobra.Command { return builtin(acp.OpenCode, "opencode", opencodePath) }
+func newGemini() *cobra.Command   { return builtin(acp.Gemini, "gemini", geminiPath) }
+
+// The variables that say where they are.
+const (
+	opencodePath = "HAPI_OPENCODE_PATH"
+	geminiPath   = "HAPI_GEMINI_PATH"
+)
 
 // newACP runs any agent that speaks ACP.
 func newACP() *cobra.Command {
@@ -67,27 +73,58 @@ func runNamed(cmd *cobra.Command, name string, args []string) error {
 	if err != nil {
 		return err
 	}
-	list, err := data.Agents()
-	i := slices.IndexFunc(list, func(a home.Agent) bool { return a.Name == name })
-	if i < 0 {
-		return errors.Join(err, fmt.Errorf("there is no agent %q in %s: add it to `agents`, or write `hapi acp -- %s` to run a command", name, data.SettingsPath(), name))
+	a, err := settingsAgent(data, name)
+	if err != nil {
+		return err
 	}
-	a := list[i]
-	flavor := wire.Flavor(a.Name) // so that clients name it, and start it again, by its name
-	o, err := parseAgent(flavor, args)
+	o, err := parseAgent(a.Flavor(), args)
 	switch {
 	case err != nil:
 		return err
 	case o.help:
-		fmt.Fprint(cmd.OutOrStdout(), acpUsage+agentUsage(flavor))
+		fmt.Fprint(cmd.OutOrStdout(), acpUsage+agentUsage(a.Flavor()))
 		return nil
 	case len(o.rest) > 0:
 		return fmt.Errorf("hapi acp %s does not take %q; its arguments are in the settings", name, o.rest[0])
 	}
 	return launch{
-		agent: acp.Agent{Spec: acp.Spec{Flavor: flavor, Label: a.Name, Command: a.Command, Args: a.Args, Env: a.Environment()}},
-		label: a.Name, open: agent.Options{Resume: o.resume, Config: o.config}, startedBy: o.startedBy, existing: o.existing,
+		agent: a, label: name, open: agent.Options{Resume: o.resume, Config: o.config}, startedBy: o.startedBy, existing: o.existing,
 	}.run(cmd)
+}
+
+// settingsAgent finds an agent of the settings. Its flavor is its name, so that
+// clients name it, and start it again, by that.
+func settingsAgent(data *home.Home, name string) (acp.Agent, error) {
+	list, err := data.Agents()
+	i := slices.IndexFunc(list, func(a home.Agent) bool { return a.Name == name })
+	if i < 0 {
+		return acp.Agent{}, errors.Join(err, fmt.Errorf("there is no agent %q in %s: add it to `agents`, or write `hapi acp -- %s` to run a command", name, data.SettingsPath(), name))
+	}
+	a := list[i]
+	return acp.Agent{Spec: acp.Spec{Flavor: wire.Flavor(a.Name), Label: a.Name, Command: a.Command, Args: a.Args, Env: a.Environment()}}, nil
+}
+
+// resumedAgent is the agent of a session that goes on here, and where it is.
+func resumedAgent(flavor wire.Flavor) (a acp.Agent, path string, err error) {
+	switch {
+	case flavor == wire.FlavorOpencode:
+		return acp.Agent{Spec: acp.OpenCode}, os.Getenv(opencodePath), nil
+	case flavor == wire.FlavorGemini:
+		return acp.Agent{Spec: acp.Gemini}, os.Getenv(geminiPath), nil
+	case flavor == wire.FlavorDemo:
+		a, err = demoAgent()
+		return a, "", err
+	case flavor == wire.FlavorACP:
+		return a, "", errors.New("only you know the command of this session's agent: hapi acp --existing-session-id ID -- COMMAND")
+	case flavor.Known():
+		return a, "", fmt.Errorf("a session of %s cannot go on in a terminal yet: resume it from the web app", flavor.Label())
+	}
+	data, err := home.Open(os.LookupEnv)
+	if err != nil {
+		return a, "", err
+	}
+	a, err = settingsAgent(data, string(flavor))
+	return a, "", err
 }
 
 // builtin is the command of a known agent that speaks ACP.

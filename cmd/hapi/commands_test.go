@@ -98,6 +98,11 @@ func TestWhatCannotGoOnHereIsRefused(t *testing.T) {
 	if err != nil || l.existing != "s1" || l.open.Resume != "native" || l.begin != session.Local || !l.terminal {
 		t.Errorf("got %+v, %v", l, err)
 	}
+	afar := good
+	afar.Flavor = wire.FlavorOpencode
+	if l, err := resumption(c, &afar); err != nil || l.begin != session.Remote || l.terminal || l.agent.Flavor() != wire.FlavorOpencode {
+		t.Errorf("without a terminal of its own got %+v, %v", l, err)
+	}
 	for want, change := range map[string]func(*wire.LocalResumeTarget){
 		"belongs to another machine": func(t *wire.LocalResumeTarget) { t.MachineID = "m2" },
 		"directory does not exist":   func(t *wire.LocalResumeTarget) { t.Directory += "/gone" },

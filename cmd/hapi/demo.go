@@ -53,15 +53,22 @@ Usage:
 `
 
 func runDemo(cmd *cobra.Command, o agentOptions) error {
-	exe, err := os.Executable()
+	a, err := demoAgent()
 	if err != nil {
-		return fmt.Errorf("find this program: %w", err)
+		return err
 	}
 	return launch{
-		agent: acp.Agent{Spec: acp.Spec{Flavor: wire.FlavorDemo, Label: wire.FlavorDemo.Label(), Command: exe, Args: []string{"demo", demoSpeaks}}},
-		open:  agent.Options{Resume: o.resume, Config: o.config}, startedBy: o.startedBy, existing: o.existing,
+		agent: a, open: agent.Options{Resume: o.resume, Config: o.config}, startedBy: o.startedBy, existing: o.existing,
 		directory: func(data *home.Home) (string, error) { return demoDirectory(data, o.startedBy) },
 	}.run(cmd)
+}
+
+func demoAgent() (acp.Agent, error) {
+	exe, err := os.Executable()
+	if err != nil {
+		return acp.Agent{}, fmt.Errorf("find this program: %w", err)
+	}
+	return acp.Agent{Spec: acp.Spec{Flavor: wire.FlavorDemo, Label: wire.FlavorDemo.Label(), Command: exe, Args: []string{"demo", demoSpeaks}}}, nil
 }
 
 // demoDirectory is the demo's own, unless a runner chose one.

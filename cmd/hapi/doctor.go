@@ -49,6 +49,7 @@ permissions of files, and ports. No secret is shown.`,
 		},
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "for programs")
+	cmd.AddCommand(newDoctorClean())
 	return cmd
 }
 
@@ -251,8 +252,8 @@ func (d *doctor) runner(ctx context.Context) {
 var agentPrograms = []struct{ label, variable, command string }{
 	{"Claude Code", "HAPI_CLAUDE_PATH", "claude"},
 	{"Codex", "HAPI_CODEX_APP_SERVER_BIN", "codex"},
-	{"Gemini", "", "gemini"},
-	{"OpenCode", "", "opencode"},
+	{"Gemini", geminiPath, "gemini"},
+	{"OpenCode", opencodePath, "opencode"},
 }
 
 // agents asks each for its version, all at once.

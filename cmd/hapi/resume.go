@@ -183,8 +183,13 @@ func resumption(c *home.Client, t *wire.LocalResumeTarget) (launch, error) {
 		l.agent = codex.New(self)
 		l.open.Path = os.Getenv("HAPI_CODEX_APP_SERVER_BIN")
 		l.open.Config.Effort, l.open.Config.ServiceTier, l.open.Config.CollaborationMode = text(t.ModelReasoningEffort), text(t.ServiceTier), t.CollaborationMode
-	default:
-		return launch{}, fmt.Errorf("a session of %s cannot go on in a terminal yet: resume it from the web app", t.Flavor.Label())
+	default: // the protocol has no terminal: this one shows how the session goes
+		a, path, err := resumedAgent(t.Flavor)
+		if err != nil {
+			return launch{}, err
+		}
+		l.agent, l.label, l.open.Path, l.open.Config.Effort = a, a.Spec.Label, path, cmp.Or(text(t.ModelReasoningEffort), text(t.Effort))
+		l.terminal, l.begin = false, session.Remote
 	}
 	return l, nil
 }
