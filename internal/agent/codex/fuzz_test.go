@@ -41,7 +41,7 @@ func FuzzRollout(f *testing.F) {
 	f.Add([]byte(`{"type":"turn_context","payload":{"model":"m","effort":1}}`), []byte(responseItem(`{"type":"function_call","call_id":"c","arguments":"{"}`)))
 	f.Add([]byte(eventLine(`{"type":"item_completed","item":{"type":"Plan","text":"p"}}`)), []byte(eventLine(`{"type":"task_complete"}`)))
 	f.Fuzz(func(t *testing.T, one, other []byte) {
-		r := newRollout(&testHost{t: t, changed: make(chan struct{})}, agent.Config{})
+		r := newRollout(&testHost{t: t, changed: make(chan struct{})}, "T", agent.Config{})
 		r.line(one)
 		r.line(other)
 		r.line([]byte(eventLine(`{"type":"turn_aborted"}`)))
