@@ -371,6 +371,8 @@ export interface Look {
   theme?: 'light' | 'dark'
   language?: 'en' | 'zh-CN'
   scale?: number
+  /** Another space of the hub than the owner's. */
+  namespace?: string
 }
 
 /** A browser that is signed in. */
@@ -384,7 +386,7 @@ export async function visit(browser: Browser, hub: Hub, path: string, look: Look
     locale: look.language ?? 'en',
     serviceWorkers: 'block',
   })
-  await context.addInitScript(([url, t]) => localStorage.setItem(`hapi_access_token::${url}`, t ?? ''), [hub.url, token])
+  await context.addInitScript(([url, t]) => localStorage.setItem(`hapi_access_token::${url}`, t ?? ''), [hub.url, look.namespace ? `${token}:${look.namespace}` : token])
   const page = await context.newPage()
   const problems: string[] = []
   page.on('pageerror', (e) => problems.push(String(e)))
