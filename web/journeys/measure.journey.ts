@@ -44,7 +44,7 @@ const shows = (page: Page, text: string) =>
 const firstLoad = 250 * 1024
 
 /** A new visitor's way to the list: milliseconds, and bytes of the app itself. */
-async function visitAnew(slow: boolean): Promise<{ took: number; bytes: number }> {
+async function visitAnew(slow: boolean): Promise<{ list: number; took: number; bytes: number }> {
   const { page, context } = await visit(browser, hub, '/sessions', { size: phone })
   const cdp = await context.newCDPSession(page)
   await cdp.send('Network.enable')
@@ -60,27 +60,33 @@ async function visitAnew(slow: boolean): Promise<{ took: number; bytes: number }
   await page.evaluate(() => Promise.all(['hapi', 'hapi-device'].map((name) => indexedDB.deleteDatabase(name))))
   const start = performance.now()
   await page.goto(`${hub.url}/sessions`)
+  await page.getByText('Fix login redirect').first().waitFor()
+  const list = performance.now() - start
   await page.getByText('npm run migrate').waitFor()
   const took = performance.now() - start
   await context.close()
-  return { took, bytes }
+  return { list, took, bytes }
 }
 
 test('first load', async () => {
   await scene(hub)
   const fast: number[] = []
+  const slowList: number[] = []
   const slow: number[] = []
   let bytes = 0
   for (let i = 0; i < 3; i++) {
     const visited = await visitAnew(false)
     fast.push(visited.took)
     bytes = visited.bytes
-    slow.push((await visitAnew(true)).took)
+    const slowly = await visitAnew(true)
+    slowList.push(slowly.list)
+    slow.push(slowly.took)
   }
   rows.push(
     ['first load, compressed, up to the list (budget 250 KiB)', `${Math.round(bytes / 1024)} KiB`],
     ['until a request can be answered, nothing cached', ms(median(fast))],
-    ['the same with a processor 4 times slower, 40 ms away, at 10 Mbit/s', ms(median(slow))],
+    ['until the list is there, with a processor 4 times slower, 40 ms away, at 10 Mbit/s', ms(median(slowList))],
+    ['until a request can be answered there', ms(median(slow))],
   )
   expect(bytes).toBeLessThanOrEqual(firstLoad)
 })
@@ -108,7 +114,7 @@ test('ten thousand messages', async () => {
   expect(most).toBeLessThan(300)
 })
 
-/** Reads 2 000 messages backwards, a screen in ten frames; says how many rows there were at most. */
+/** Reads 2 000 messages backwards, a screen in four frames; says how many rows there were at most. */
 async function readBack(page: Page): Promise<number> {
   const { frames, slow, longest, most } = await page.evaluate(
     () =>
@@ -127,7 +133,7 @@ async function readBack(page: Page): Promise<number> {
             out.most = Math.max(out.most, log.querySelectorAll('[data-index]').length)
             if (oldest() <= 8000) return done(out)
           }
-          log.scrollBy(0, -log.clientHeight / 10)
+          log.scrollBy(0, -log.clientHeight / 4)
           requestAnimationFrame(step)
         }
         requestAnimationFrame(step)

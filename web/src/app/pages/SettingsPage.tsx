@@ -8,6 +8,7 @@ import { Devices } from '@/features/change-settings/Devices'
 import { General } from '@/features/change-settings/General'
 import { Machines } from '@/features/change-settings/Machines'
 import { Notifications } from '@/features/change-settings/Notifications'
+import { isNotified } from '@/features/change-settings/push'
 import { Usage } from '@/features/change-settings/Usage'
 import { useLive, useMachines } from '@/live/hooks'
 import { Segmented, SettingRow, Select } from '@/ui/Fields'
@@ -100,6 +101,8 @@ function Gist({ page }: { page: SettingsPageName }) {
   const words: Partial<Record<SettingsPageName, string>> = {
     general: t.language === 'zh-CN' ? '简体中文' : 'English',
     display: t(`theme.${appearance()}`),
+    chat: t(localStorage.getItem('hapi-composer-enter-behavior') === 'newline' ? 'chatSettings.gistNewline' : 'chatSettings.gistSends'),
+    notifications: t(isNotified() ? 'push.gistOn' : 'push.gistOff'),
     machines: t.count('settings.online', machines.length),
     devices: hub.namespace,
   }

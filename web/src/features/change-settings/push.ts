@@ -40,6 +40,9 @@ export async function pushState(): Promise<PushState> {
   return registration && (await registration.pushManager.getSubscription()) ? 'on' : 'off'
 }
 
+/** Whether the person wanted it here; what the browser thinks of it takes longer to know. */
+export const isNotified = (): boolean => localStorage.getItem(keyStore) !== null
+
 /** Must come from a tap: browsers ask the person only then. */
 export async function enablePush(hub: Hub, t: Translate): Promise<PushState> {
   if ((await Notification.requestPermission()) !== 'granted') return 'blocked'

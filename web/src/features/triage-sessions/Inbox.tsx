@@ -167,6 +167,10 @@ export function Inbox({ selectedId, beside, onOpen, onNew, onSettings, onPalette
           <Chip on={filter.unread} onClick={() => setFilter({ ...filter, unread: !filter.unread, archived: false })}>
             {t('inbox.unread')} {unreadCount > 0 ? unreadCount : ''}
           </Chip>
+          <Chip on={filter.days !== null} label={days ? `${t('days.title')}: ${days}` : t('days.title')} onClick={() => setChoosingDays(true)}>
+            <CalendarDays aria-hidden className="size-4" />
+            {days}
+          </Chip>
           {machines.length > 1
             ? machines.map((m) => (
                 <Chip key={m.id} on={filter.machineId === m.id} onClick={() => setFilter({ ...filter, machineId: filter.machineId === m.id ? null : m.id })}>
@@ -180,10 +184,6 @@ export function Inbox({ selectedId, beside, onOpen, onNew, onSettings, onPalette
               {t('inbox.archived')}
             </Chip>
           ) : null}
-          <Chip on={filter.days !== null} label={days ? `${t('days.title')}: ${days}` : t('days.title')} onClick={() => setChoosingDays(true)}>
-            <CalendarDays aria-hidden className="size-4" />
-            {days}
-          </Chip>
         </div>
       ) : null}
       {choosingDays ? (
