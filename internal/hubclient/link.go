@@ -53,6 +53,7 @@ type Link struct {
 	// greeted says that the hub of this connection said what it can do; nothing
 	// is sent before. acknowledges says whether it confirms messages.
 	greeted, acknowledges atomic.Bool
+	leaving               atomic.Bool // no keep-alives any more
 	// countsWatchers says whether the hub knows who watches.
 	countsWatchers atomic.Bool
 
@@ -163,7 +164,14 @@ func (l *Link) SetAlive(change func(*wire.SessionAlive)) {
 	l.sendAlive(true)
 }
 
+// Leave ends the keep-alives. A hub that was told that this process ends would take
+// the session for active again, and not start another for it.
+func (l *Link) Leave() { l.leaving.Store(true) }
+
 func (l *Link) sendAlive(sure bool) {
+	if l.leaving.Load() {
+		return
+	}
 	l.mu.Lock()
 	a := l.alive
 	l.mu.Unlock()

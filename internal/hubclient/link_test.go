@@ -24,6 +24,7 @@ type peerHub struct {
 	said     []wire.AppendMessage
 	refuse   map[int]wire.AppendAck // by the number of the message that comes
 	received chan struct{}
+	alive    int // keep-alives that came
 }
 
 func newPeerHub(t *testing.T, acknowledges bool) *peerHub {
@@ -43,7 +44,8 @@ func newPeerHub(t *testing.T, acknowledges bool) *peerHub {
 func (h *peerHub) serve(t *testing.T, acknowledges bool) (http.Handler, func()) {
 	t.Helper()
 	server := socketio.NewServer(socketio.ServerOptions{})
-	server.Namespace("/cli").Handle(wire.EventMessage, func(_ *socketio.Socket, args []json.RawMessage, ack socketio.Ack) {
+	cli := server.Namespace("/cli")
+	cli.Handle(wire.EventMessage, func(_ *socketio.Socket, args []json.RawMessage, ack socketio.Ack) {
 		var m wire.AppendMessage
 		if err := json.Unmarshal(args[0], &m); err != nil {
 			t.Errorf("a message: %v", err)
@@ -59,6 +61,11 @@ func (h *peerHub) serve(t *testing.T, acknowledges bool) (http.Handler, func()) 
 			ack(answer)
 		}
 		h.received <- struct{}{}
+	})
+	cli.Handle(wire.EventSessionAlive, func(*socketio.Socket, []json.RawMessage, socketio.Ack) {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.alive++
 	})
 	mux := http.NewServeMux()
 	mux.Handle("/socket.io/", server)
@@ -159,5 +166,23 @@ func TestAMessageTheHubCouldNotStoreIsSentAgainWithItsKey(t *testing.T) {
 	said := h.messages(t, 2)
 	if said[0].ClientKey != said[1].ClientKey {
 		t.Errorf("sent again with key %q, first with %q", said[1].ClientKey, said[0].ClientKey)
+	}
+}
+
+func TestAProcessThatLeavesIsNotTakenForAliveAgain(t *testing.T) {
+	t.Parallel()
+	h := newPeerHub(t, true)
+	l := h.link(t)
+	sayLines(t, l, 1)
+	flush(t, l)
+	l.SetAlive(func(*wire.SessionAlive) {})
+	l.Leave()
+	l.SetAlive(func(*wire.SessionAlive) {}) // its turn ends
+	sayLines(t, l, 1)                       // what follows it is there
+	flush(t, l)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.alive != 2 { // at the connect, and before it left
+		t.Errorf("%d keep-alives came, want 2", h.alive)
 	}
 }

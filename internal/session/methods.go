@@ -43,6 +43,7 @@ func (s *Session) callAbort(ctx context.Context, _ json.RawMessage) (any, error)
 }
 
 func (s *Session) callKill(context.Context, json.RawMessage) (any, error) {
+	s.link.Leave()
 	s.reportEnding() // before anybody can ask for this session again
 	s.running.Go(func() { s.end(Ending{Reason: EndTerminated, Archive: "User terminated"}) })
 	return map[string]any{"success": true, "message": "Killing hapi CLI process"}, nil
@@ -69,6 +70,7 @@ func (s *Session) callSwitch(ctx context.Context, params json.RawMessage) (any, 
 // callHandoff ends the session for a process that goes on with it in another
 // terminal.
 func (s *Session) callHandoff(context.Context, json.RawMessage) (any, error) {
+	s.link.Leave()
 	s.reportEnding()
 	s.running.Go(func() { s.end(Ending{Reason: EndHandoff, Archive: "Handed off to local terminal"}) })
 	return map[string]bool{"ok": true}, nil
