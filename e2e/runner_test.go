@@ -28,8 +28,13 @@ func (w *world) runnerEnv() []string {
 // startRunner starts a runner and waits until the hub knows it.
 func (w *world) startRunner(args ...string) *process {
 	w.t.Helper()
+	return w.startRunnerIn(w.runnerEnv(), args...)
+}
+
+func (w *world) startRunnerIn(env []string, args ...string) *process {
+	w.t.Helper()
 	w.t.Cleanup(w.endSessions) // after the runner: sessions do not end with it
-	p := w.run(w.home, w.runnerEnv(), append([]string{"runner", "start-sync"}, args...)...)
+	p := w.run(w.home, env, append([]string{"runner", "start-sync"}, args...)...)
 	w.wait("the machine", func() bool { _, pid := w.machine(); return pid == p.cmd.Process.Pid })
 	return p
 }
@@ -251,7 +256,12 @@ func TestARunnerThatIsKilledInTheMiddleChangesNothingForSessions(t *testing.T) {
 		t.Errorf("status after the kill: %s", out)
 	}
 
+	// The next one is told by the session, whatever the first had written down.
+	if err := os.Remove(filepath.Join(w.home, "runner.sessions.json")); err != nil {
+		t.Fatal(err)
+	}
 	w.startRunner()
+	w.wait("the session to be known", func() bool { return len(w.children()) == 1 })
 	list := w.run(w.home, w.runnerEnv(), "runner", "list", "--json")
 	<-list.done
 	if out := list.out.String(); !strings.Contains(out, string(w.id)) {
