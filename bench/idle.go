@@ -6,31 +6,31 @@ import (
 	"time"
 )
 
-// measureIdle gives the memory of connections that do nothing: session
-// processes, each with its session, and watchers.
-func measureIdle(ctx context.Context, h *target, o options) ([]row, error) {
-	sockets, err := measureIdleOf(ctx, h, o, "idle session connection", func(ctx context.Context, n int) (func(), error) {
+// measureIdleSockets gives the memory of session processes that do nothing, each
+// with its session.
+func measureIdleSockets(ctx context.Context, h *target, o options) ([]row, error) {
+	return measureIdleOf(ctx, h, o, "idle session connection", func(ctx context.Context, n int) (func(), error) {
 		s, err := newSpeaker(ctx, h, fmt.Sprintf("idle-%d-%d", time.Now().UnixNano(), n))
 		if err != nil {
 			return nil, err
 		}
 		return s.close, nil
 	})
-	if err != nil {
-		return nil, err
-	}
+}
+
+// measureIdleWatchers gives the memory of watchers to whom nothing is told.
+func measureIdleWatchers(ctx context.Context, h *target, o options) ([]row, error) {
 	jwt, err := h.signIn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	streams, err := measureIdleOf(ctx, h, o, "idle watcher, gzip", func(ctx context.Context, _ int) (func(), error) {
+	return measureIdleOf(ctx, h, o, "idle watcher, gzip", func(ctx context.Context, _ int) (func(), error) {
 		w, err := watch(ctx, h, jwt, "all=true", true, func(int64, time.Time) {})
 		if err != nil {
 			return nil, err
 		}
 		return w.close, nil
 	})
-	return append(sockets, streams...), err
 }
 
 func measureIdleOf(ctx context.Context, h *target, o options, work string, open func(context.Context, int) (func(), error)) ([]row, error) {

@@ -62,7 +62,8 @@ var scenarios = []scenario{
 	{"busy page", measureBusyPages},
 	{"list", measureList},
 	{"resume", measureResume},
-	{"idle", measureIdle},
+	{"idle sockets", measureIdleSockets},
+	{"idle watchers", measureIdleWatchers},
 }
 
 func run(ctx context.Context, o options) error {

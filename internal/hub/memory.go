@@ -11,8 +11,8 @@ const (
 	// lookEvery is how often the hub looks whether it has become quiet.
 	lookEvery = 10 * time.Second
 	// worthFreeing is how much must have been allocated since memory was given
-	// back, besides a quarter of what is in use, for doing it again.
-	worthFreeing = 8 << 20
+	// back, besides an eighth of what is in use, for doing it again.
+	worthFreeing = 4 << 20
 )
 
 // giveBack returns memory to the system once the hub is quiet. The collector
@@ -44,9 +44,9 @@ type pressure struct {
 // little of it lately. It is told what was allocated so far and what of it was
 // in use when the collector last ran.
 func (p *pressure) relieved(allocated, live uint64) bool {
-	quiet := allocated-p.last < live/8+worthFreeing/8
+	quiet := allocated-p.last < live/4+worthFreeing/4
 	p.last = allocated
-	if !quiet || allocated-p.freed < live/4+worthFreeing {
+	if !quiet || allocated-p.freed < live/8+worthFreeing {
 		return false
 	}
 	p.freed = allocated
