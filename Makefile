@@ -57,16 +57,11 @@ lint: ## linters, pinned in tools/go.mod
 fmt:
 	gofmt -w api bench cmd e2e internal
 
-# Each fuzz target for FUZZTIME.
-FUZZTIME ?= 10s
-FUZZ     ?= ./internal/... ./cmd/...
-fuzz:
-	@set -e; for pkg in $$(go list $(FUZZ)); do \
-		for target in $$(go test -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
-			echo "$$pkg $$target"; \
-			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$pkg; \
-		done; \
-	done
+# Every fuzz target below FUZZ for FUZZTIME, several side by side.
+FUZZTIME ?= 30s
+FUZZ     ?= internal cmd
+fuzz: ## every decoder of what comes from elsewhere, against what nobody sends
+	.ci/fuzz $(FUZZTIME) $(FUZZ)
 
 cross: ## compile, not run, for every platform
 	@set -e; for os in linux darwin windows; do for arch in amd64 arm64; do \

@@ -13,10 +13,12 @@ import (
 // recorder is a runner that only notes what it is asked.
 type recorder struct{ t *testing.T }
 
-func (recorder) Status() Status                                            { return Status{} }
-func (recorder) List() []Child                                             { return nil }
-func (recorder) StopSession(context.Context, string) wire.StopResult       { return wire.StopResult{} }
-func (recorder) Spawn(context.Context, wire.SpawnRequest) wire.SpawnResult { return wire.SpawnResult{} }
+func (recorder) Status() Status                                      { return Status{} }
+func (recorder) List() []Child                                       { return nil }
+func (recorder) StopSession(context.Context, string) wire.StopResult { return wire.StopResult{} }
+func (recorder) Spawn(context.Context, wire.SpawnRequest) wire.SpawnResult {
+	return wire.SpawnResult{Type: wire.SpawnSuccess}
+}
 func (r recorder) Started(in wire.SessionStarted, known bool) error {
 	if in.SessionID == "" || !known {
 		r.t.Errorf("%+v was reported, known %v", in, known)
