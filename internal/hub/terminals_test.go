@@ -124,11 +124,12 @@ func TestTerminalBetweenBrowserAndProcess(t *testing.T) {
 		t.Errorf("the process was asked %s, want %s", got, want)
 	}
 
-	second := h.newScreen(h.jwt) // another page takes the shell over
+	second := h.newScreen(h.jwt) // another page uses the same shell
 	second.emit(wire.EventTerminalCreate, open(id, "t1"))
 	second.want(`terminal:output {"terminalId":"t1","data":"echo ls\n"}`)
 	second.want(fmt.Sprintf(`terminal:ready {"sessionId":%q,"terminalId":"t1"}`, id))
-	browser.emit(wire.EventTerminalWrite, map[string]any{"terminalId": "t1", "data": "no longer mine"})
+	browser.emit(wire.EventTerminalWrite, map[string]any{"terminalId": "t1", "data": "pwd\n"})
+	second.want(fmt.Sprintf(`terminal:output {"sessionId":%q,"terminalId":"t1","data":"echo pwd\n"}`, id))
 	second.emit(wire.EventTerminalWrite, map[string]any{"terminalId": "t1", "data": "exit\n"})
 	second.want(fmt.Sprintf(`terminal:exit {"sessionId":%q,"terminalId":"t1","code":3,"signal":null}`, id))
 
