@@ -57,6 +57,19 @@ const screens: Screen[] = [
   { name: 'shown', title: 'Formulas, diagrams, pictures', path: () => `/sessions/${day.cache.id}`, ready: 'role=button[name=/^Diagram/]', looks: both },
   { name: 'viewer', title: 'A diagram, closely', path: () => `/sessions/${day.cache.id}`, ready: 'role=button[name=/^Diagram/]', looks: both, act: (page) => page.getByRole('button', { name: /^Diagram/ }).click() },
   { name: 'context', title: 'How full the context is', path: () => `/sessions/${day.login.id}`, ready: 'text=Run a command?', looks: both, act: (page) => page.getByRole('button', { name: /% context/ }).click() },
+  {
+    name: 'outline',
+    title: 'What was asked, the plan, what changed',
+    path: () => `/sessions/${day.login.id}`,
+    ready: 'text=Run a command?',
+    looks: ['phone-light', 'phone-dark'],
+    act: (page) =>
+      page
+        .getByRole('main')
+        .getByRole('button', { name: 'More', exact: true })
+        .click()
+        .then(() => page.getByRole('menuitem', { name: 'In this conversation' }).click()),
+  },
   { name: 'message-menu', title: 'What can be done with a message', path: () => `/sessions/${day.cache.id}`, ready: 'text=All tests pass', looks: both, act: (page) => page.getByRole('button', { name: 'More about this message' }).last().click() },
   {
     name: 'fork',

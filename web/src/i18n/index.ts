@@ -40,7 +40,7 @@ function subscribe(tell: () => void) {
 }
 
 export function useT(): Translate {
-  return useSyncExternalStore(subscribe, () => current)
+  return useSyncExternalStore(subscribe, translate, translate)
 }
 
 /** The words of these parts of the catalogue, for those who speak without it. */

@@ -6,6 +6,7 @@ import { CodeBlock } from './Code'
 import { Diagram } from './Diagram'
 import { Formula } from './Formula'
 import { isMath, markdownOptions } from './math'
+import { OtherLink, otherScheme } from './OtherLink'
 
 export interface LinkRules {
   /** Where a link inside the app leads, or null when it leaves. */
@@ -172,6 +173,8 @@ function InlineToken({ token, links }: { token: Token; links: LinkRules | undefi
           </>
         )
       }
+      const other = safe ? null : otherScheme(href)
+      if (other) return <OtherLink href={href} scheme={other}>{label}</OtherLink>
       return safe ? <a href={safe} target="_blank" rel="noreferrer noopener" className="text-accent underline underline-offset-2">{label}</a> : <span title={href}>{label}</span>
     }
     case 'image': {

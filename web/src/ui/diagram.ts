@@ -63,6 +63,7 @@ function settings(): MermaidConfig {
       primaryBorderColor: colour('--ink-3'),
       secondaryColor: colour('--raised'),
       tertiaryColor: colour('--surface'),
+      edgeLabelBackground: colour('--surface'),
       lineColor: colour('--ink-2'),
       textColor: ink,
       noteBkgColor: colour('--waits-soft'),

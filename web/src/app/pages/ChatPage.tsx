@@ -234,7 +234,7 @@ function Chat({ session }: { session: Session }) {
     <ReadingContext value={reading}>
       <div className="flex min-h-0 flex-1">
         <div className="flex min-h-0 min-w-0 flex-1 flex-col">
-          <PageBar title={titleOf({ ...session, metadata: meta })} hideBack={wide} back={() => void navigate({ to: '/sessions' })} line={<StatusLine session={session} flavor={flavor.label} host={host} folder={wide ? folder : null} waiting={waiting} context={<ContextMeter conversation={conversation} session={session} flavor={meta?.flavor} />} />}>
+          <PageBar title={titleOf({ ...session, metadata: meta })} hideBack={wide} back={() => void navigate({ to: '/sessions' })} line={<StatusLine session={session} flavor={flavor.label} host={host} folder={wide ? folder : null} waiting={waiting} context={<ContextMeter conversation={conversation} session={session} flavor={meta?.flavor} short={!wide} />} />}>
             <IconButton label={t('files.title')} onClick={() => void navigate({ to: '/sessions/$id/files', params: { id: session.id } })}>
               <FolderOpen />
             </IconButton>
@@ -339,7 +339,7 @@ function Chat({ session }: { session: Session }) {
           onRewound={(text) => composer.current?.give(text)}
         />
       ) : null}
-      <OutlineDialog open={outline} onClose={() => setOutline(false)} conversation={conversation} hasOlder={rows.older !== null} loading={loading === 'older'} onOlder={onOlder} onJump={(key) => timeline.current?.toKey(key)} />
+      <OutlineDialog open={outline} onClose={() => setOutline(false)} conversation={conversation} todos={session.todos} cwd={cwd} onOpenFile={reading.openFile} hasOlder={rows.older !== null} loading={loading === 'older'} onOlder={onOlder} onJump={(key) => timeline.current?.toKey(key)} />
     </ReadingContext>
   )
 }
@@ -358,7 +358,7 @@ function Working({ since }: { since: number | null }) {
 
 function StatusLine({ session, flavor, host, folder, context, waiting }: { session: Session; flavor: string; host: string; folder: string | null; context: ReactNode; waiting: boolean }) {
   const t = useT()
-  const [tone, words] = waiting ? (['waits', t('state.needsYou')] as const) : !session.active ? (['idle', t('state.ended')] as const) : session.thinking ? (['works', t('state.working')] as const) : (['good', t('state.ready')] as const)
+  const [tone, words] = waiting ? (['waits', t('state.needsYou')] as const) : !session.active ? (['idle', t('state.ended')] as const) : session.thinking ? (['works', t('state.working')] as const) : (session.backgroundTaskCount ?? 0) > 0 ? (['works', t.count('state.background', session.backgroundTaskCount ?? 0)] as const) : (['good', t('state.ready')] as const)
   return (
     <>
       <Dot tone={tone} />

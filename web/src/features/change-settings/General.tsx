@@ -1,6 +1,6 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
-import { api } from '@/api/hub'
+import { api, type HubSettings } from '@/api/hub'
 import { errorText } from '@/api/client'
 import { languages, setLanguage, useT } from '@/i18n'
 import { useLive } from '@/live/hooks'
@@ -12,10 +12,10 @@ export function General() {
   const queries = useQueryClient()
   const settings = useQuery({ queryKey: ['hub-settings'], queryFn: () => api.hubSettings(hub), retry: 0 })
   const [error, setError] = useState<string | null>(null)
-  const set = async (on: boolean) => {
+  const set = async (change: Partial<HubSettings>) => {
     setError(null)
     try {
-      queries.setQueryData(['hub-settings'], await api.setHubSettings(hub, { sessionSummaryContract: on }))
+      queries.setQueryData(['hub-settings'], await api.setHubSettings(hub, change))
     } catch (failure) {
       setError(errorText(failure))
     }
@@ -34,9 +34,14 @@ export function General() {
         )}
       </SettingRow>
       {hub.isOwner && settings.data ? (
-        <SettingRow label={t('general.summaries')} hint={error ?? t('general.summariesHint')}>
-          {(id) => <Switch id={id} checked={settings.data.sessionSummaryContract} onChange={(on) => void set(on)} />}
-        </SettingRow>
+        <>
+          <SettingRow label={t('general.summaries')} hint={error ?? t('general.summariesHint')}>
+            {(id) => <Switch id={id} checked={settings.data.sessionSummaryContract} onChange={(on) => void set({ sessionSummaryContract: on })} />}
+          </SettingRow>
+          <SettingRow label={t('general.summariesShown')} hint={t('general.summariesShownHint')}>
+            {(id) => <Switch id={id} checked={settings.data.sessionSummaryInChat} onChange={(on) => void set({ sessionSummaryInChat: on })} />}
+          </SettingRow>
+        </>
       ) : null}
     </>
   )

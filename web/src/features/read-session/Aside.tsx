@@ -22,13 +22,12 @@ interface Props {
   onOpenFile(path: string): void
 }
 
+const heading = 'pt-3 pb-1 text-xs font-semibold text-ink-2'
+
 /** Beside a conversation: what was asked, the plan, what changed. */
 export function Aside({ conversation, todos, cwd, onJump, onOpenFile }: Props) {
   const t = useT()
   const asked = useMemo(() => prompts(conversation.blocks), [conversation.blocks])
-  const steps = useMemo(() => currentPlan(conversation.blocks, todos), [conversation.blocks, todos])
-  const changed = useMemo(() => changedFiles(conversation.blocks, cwd), [conversation.blocks, cwd])
-  const heading = 'pt-3 pb-1 text-xs font-semibold text-ink-2'
   return (
     <aside aria-label={t('outline.title')} className="quiet-scroll w-66 shrink-0 overflow-y-auto border-l border-line px-4 py-2 text-s">
       <h2 className={heading}>{t('outline.title')}</h2>
@@ -42,6 +41,18 @@ export function Aside({ conversation, todos, cwd, onJump, onOpenFile }: Props) {
           </li>
         ))}
       </ul>
+      <Overview conversation={conversation} todos={todos} cwd={cwd} onOpenFile={onOpenFile} />
+    </aside>
+  )
+}
+
+/** How far the plan is, and which files changed. */
+function Overview({ conversation, todos, cwd, onOpenFile }: Omit<Props, 'onJump'>) {
+  const t = useT()
+  const steps = useMemo(() => currentPlan(conversation.blocks, todos), [conversation.blocks, todos])
+  const changed = useMemo(() => changedFiles(conversation.blocks, cwd), [conversation.blocks, cwd])
+  return (
+    <>
       {steps.length > 0 ? (
         <>
           <h2 className={heading}>{t('outline.plan', { done: steps.filter((s) => s.status === 'completed').length, total: steps.length })}</h2>
@@ -54,7 +65,7 @@ export function Aside({ conversation, todos, cwd, onJump, onOpenFile }: Props) {
           <ul>
             {changed.map((f) => (
               <li key={f.path}>
-                <button type="button" title={f.path} onClick={() => onOpenFile(f.path)} className="flex min-h-7 w-full items-center gap-2 text-left hover:text-accent">
+                <button type="button" title={f.path} onClick={() => onOpenFile(f.path)} className="flex min-h-7 w-full items-center gap-2 text-left hover:text-accent touch:min-h-11">
                   <span className="min-w-0 flex-1 truncate font-medium [direction:rtl]">
                     <bdi>{f.path}</bdi>
                   </span>
@@ -65,7 +76,7 @@ export function Aside({ conversation, todos, cwd, onJump, onOpenFile }: Props) {
           </ul>
         </>
       ) : null}
-    </aside>
+    </>
   )
 }
 
@@ -102,20 +113,18 @@ function words(b: Block): string {
   }
 }
 
-interface OutlineProps {
+interface OutlineProps extends Props {
   open: boolean
   onClose(): void
-  conversation: Conversation
   hasOlder: boolean
   loading: boolean
   onOlder(): void
-  onJump(key: string): void
 }
 
 const mostHits = 60
 
 /** Every prompt; with words in the search field, every row that has them. */
-export function OutlineDialog({ open, onClose, conversation, hasOlder, loading, onOlder, onJump }: OutlineProps) {
+export function OutlineDialog({ open, onClose, conversation, todos, cwd, onOpenFile, hasOlder, loading, onOlder, onJump }: OutlineProps) {
   const t = useT()
   const [query, setQuery] = useState('')
   const q = query.trim().toLowerCase()
@@ -136,31 +145,38 @@ export function OutlineDialog({ open, onClose, conversation, hasOlder, loading, 
         <Search aria-hidden className="size-4 text-ink-2" />
         <input type="search" value={query} onChange={(e) => setQuery(e.target.value)} aria-label={t('outline.search')} placeholder={t('outline.search')} className="min-w-0 flex-1 bg-transparent outline-none placeholder:text-ink-2" />
       </label>
-      <ul className="quiet-scroll min-h-40 flex-1 overflow-y-auto px-2 pb-3">
-        {hasOlder ? (
-          <li className="px-2 pb-1">
-            <Button look="quiet" busy={loading} onClick={onOlder} className="px-2!">
-              {t('outline.older')}
-            </Button>
-          </li>
+      <div className="quiet-scroll min-h-40 flex-1 overflow-y-auto px-2 pb-3">
+        {q === '' ? (
+          <div className="px-2 pb-2 text-s wide:hidden">
+            <Overview conversation={conversation} todos={todos} cwd={cwd} onOpenFile={onOpenFile} />
+          </div>
         ) : null}
-        {hits.length === 0 ? <li className="p-3 text-s text-ink-2">{t('outline.none')}</li> : null}
-        {hits.map((h) => (
-          <li key={h.id}>
-            <button
-              type="button"
-              className="flex min-h-11 w-full items-center gap-3 rounded-m px-2 text-left text-s hover:bg-sunken"
-              onClick={() => {
-                onClose()
-                onJump(h.id)
-              }}
-            >
-              <span className="min-w-0 flex-1 truncate">{h.text}</span>
-              <span className="text-xs text-ink-2 num">{dayAndTime(h.at, t)}</span>
-            </button>
-          </li>
-        ))}
-      </ul>
+        <ul>
+          {hasOlder ? (
+            <li className="px-2 pb-1">
+              <Button look="quiet" busy={loading} onClick={onOlder} className="px-2!">
+                {t('outline.older')}
+              </Button>
+            </li>
+          ) : null}
+          {hits.length === 0 ? <li className="p-3 text-s text-ink-2">{t('outline.none')}</li> : null}
+          {hits.map((h) => (
+            <li key={h.id}>
+              <button
+                type="button"
+                className="flex min-h-11 w-full items-center gap-3 rounded-m px-2 text-left text-s hover:bg-sunken"
+                onClick={() => {
+                  onClose()
+                  onJump(h.id)
+                }}
+              >
+                <span className="min-w-0 flex-1 truncate">{h.text}</span>
+                <span className="text-xs text-ink-2 num">{dayAndTime(h.at, t)}</span>
+              </button>
+            </li>
+          ))}
+        </ul>
+      </div>
     </Dialog>
   )
 }

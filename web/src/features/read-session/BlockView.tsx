@@ -120,7 +120,11 @@ function Said({ block, duration, last }: { block: Extract<Block, { kind: 'text' 
       <div className={cx('flex items-center gap-2 text-xs text-ink-2 num', !last && 'absolute -bottom-3.5 left-0 touch:hidden')}>
         {duration === undefined ? null : <span>{t('message.took', { time: took(duration, t) })}</span>}
         <span className={cx(duration !== undefined && 'opacity-0 group-focus-within/message:opacity-100 group-hover/message:opacity-100', !last && 'opacity-0 group-focus-within/message:opacity-100 group-hover/message:opacity-100')}>{hourMinute(block.at, t)}</span>
-        {last ? <MessageMenu block={block} /> : null}
+        {last ? (
+          <span className="-ml-3.5">
+            <MessageMenu block={block} />
+          </span>
+        ) : null}
       </div>
       <CopyButton text={block.text} label={t('message.copy')} className="absolute! -top-1.5 -right-1.5 bg-surface opacity-0 group-hover/message:opacity-100 focus-visible:opacity-100 touch:hidden" />
     </div>

@@ -10,7 +10,7 @@ const nearlyFull = 90
 const filling = 70
 
 /** How full the agent's memory is; a tap says with what. */
-export function ContextMeter({ conversation, session, flavor, className }: { conversation: Conversation; session: Session; flavor: string | null | undefined; className?: string }) {
+export function ContextMeter({ conversation, session, flavor, short }: { conversation: Conversation; session: Session; flavor: string | null | undefined; short: boolean }) {
   const t = useT()
   const { usage } = conversation
   const model = session.model ?? conversation.model
@@ -28,8 +28,8 @@ export function ContextMeter({ conversation, session, flavor, className }: { con
     <Popover
       label={t('context.title')}
       trigger={
-        <button type="button" title={t('context.title')} className={cx('shrink-0 rounded-s underline-offset-2 hover:underline num', percent >= nearlyFull ? 'font-medium text-bad' : percent >= filling ? 'font-medium text-ink' : 'text-ink-2', className)}>
-          {t('state.context', { percent })}
+        <button type="button" title={t('context.title')} aria-label={t('state.context', { percent })} className={cx('-my-3 shrink-0 py-3 rounded-s underline-offset-2 hover:underline num', percent >= nearlyFull ? 'font-medium text-bad' : percent >= filling ? 'font-medium text-ink' : 'text-ink-2')}>
+          {t(short ? 'usage.percent' : 'state.context', { percent })}
         </button>
       }
     >

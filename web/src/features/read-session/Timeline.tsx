@@ -94,6 +94,18 @@ export function Timeline({ items, label, hasOlder, loadingOlder, olderError, onO
     return () => observer.disconnect()
   }, [])
 
+  useEffect(() => {
+    const onKey = (e: globalThis.KeyboardEvent) => {
+      if (e.key.toLowerCase() !== 'a' || !(e.metaKey || e.ctrlKey) || e.shiftKey || e.altKey) return
+      const typing = e.target instanceof HTMLElement && e.target.closest('input, textarea, select, [contenteditable], [role=dialog]')
+      if (typing || !scroller.current) return
+      e.preventDefault()
+      getSelection()?.selectAllChildren(scroller.current)
+    }
+    window.addEventListener('keydown', onKey)
+    return () => window.removeEventListener('keydown', onKey)
+  }, [])
+
   const firstVisible = virtualizer.range?.startIndex ?? 0
   const short = some && total < (scroller.current?.clientHeight ?? 0)
   const wantOlder = hasOlder && !loadingOlder && olderError === null && settled.current && some && (firstVisible <= olderWithin || short)

@@ -4,9 +4,9 @@ import { api } from '@/api/hub'
 import { errorText } from '@/api/client'
 import type { Message } from '@/api/types'
 import { useT } from '@/i18n'
-import { useLive } from '@/live/hooks'
+import { useLive, useNow } from '@/live/hooks'
 import { decode } from '@/model/decode'
-import { dayAndTime } from '@/model/time'
+import { dayAndTime, took } from '@/model/time'
 import { IconButton } from '@/ui/Button'
 import { showToast } from '@/ui/toast'
 import { cx } from '@/ui/cx'
@@ -53,6 +53,8 @@ function QueuedRow({ sessionId, message: m, first, canSteer, onEdit }: { session
   const { hub, windows } = useLive()
   const [busy, setBusy] = useState(false)
   const text = textOf(m)
+  const now = useNow(10_000, m.scheduledAt !== null)
+  const left = (m.scheduledAt ?? 0) - now
   const unknown = m.deliveryState === 'indeterminate'
 
   async function cancel(then?: () => void) {
@@ -88,7 +90,7 @@ function QueuedRow({ sessionId, message: m, first, canSteer, onEdit }: { session
     <div className="flex items-center gap-2 pl-1 text-s text-ink-2">
       <Clock aria-hidden className="size-4 shrink-0" />
       <span className="min-w-0 flex-1 truncate">
-        <b className="font-medium text-ink">{m.scheduledAt !== null ? dayAndTime(m.scheduledAt, t) : unknown ? t('queue.unknown') : first ? t('queue.next') : t('queue.then')}</b> {text}
+        <b className="font-medium text-ink">{m.scheduledAt !== null ? [dayAndTime(m.scheduledAt, t), left > 0 ? t('schedule.in', { time: took(left, t) }) : null].filter(Boolean).join(', ') : unknown ? t('queue.unknown') : first ? t('queue.next') : t('queue.then')}</b> {text}
       </span>
       {unknown ? (
         <IconButton label={t('common.retry')} disabled={busy} onClick={() => void attempt(() => api.retry(hub, sessionId, m.id))}>
