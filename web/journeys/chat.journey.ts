@@ -200,6 +200,24 @@ describe('what waits', () => {
 })
 
 describe('what goes along', () => {
+  test('a waiting message comes back into the field with its files', async () => {
+    const agent = await stage.hub.agent(folder('edit'))
+    agent.takes = false
+    agent.think(true)
+    const page = await stage.at(`/sessions/${agent.id}`)
+    await page.getByRole('button', { name: 'Stop the agent' }).waitFor()
+    await page.locator('input[type="file"][multiple]').setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('notes') })
+    const attached = page.getByRole('list', { name: 'Attached' })
+    await attached.getByText('notes.txt').waitFor()
+    await page.getByRole('button', { name: 'Send' }).click()
+    const queue = page.getByRole('region', { name: 'Waiting messages' })
+    await queue.getByText('notes.txt').waitFor()
+    await queue.getByRole('button', { name: 'Edit' }).click()
+    await queue.waitFor({ state: 'detached' })
+    await attached.getByText('notes.txt').waitFor()
+    expect(await page.getByLabel('Message', { exact: true }).inputValue()).toBe('')
+  })
+
   test('a pasted picture, a dropped file, and a photo are attached and sent', async () => {
     const agent = await stage.hub.agent(folder('files'))
     const page = await stage.at(`/sessions/${agent.id}`, { size: phone })

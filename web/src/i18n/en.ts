@@ -377,6 +377,7 @@ export const en = {
 
   'composer.label': 'Message',
   'composer.hint': 'Message…',
+  'composer.continueHint': 'Say “continue” to go on from the terminal',
   'composer.queueHint': 'Next message…',
   'composer.more': 'Add',
   'composer.send': 'Send',

@@ -378,6 +378,7 @@ export const zhCN: Catalogue = {
 
   'composer.label': '消息',
   'composer.hint': '消息…',
+  'composer.continueHint': '输入“继续”，接着终端里的进度',
   'composer.queueHint': '下一条消息…',
   'composer.more': '添加',
   'composer.send': '发送',

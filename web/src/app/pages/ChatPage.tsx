@@ -77,6 +77,8 @@ function Chat({ session }: { session: Session }) {
   const { outline: outlineWanted } = useSearch({ from: '/shell/sessions/$id' })
   const [outline, setOutline] = useState(outlineWanted === true)
   const [requestSeen, setRequestSeen] = useState(true)
+  /** The agent was taken out of its terminal, and waits for a word. */
+  const [takenOver, setTakenOver] = useState(false)
   const [turnBack, setTurnBack] = useState<TurnBackWish | null>(null)
   const timeline = useRef<TimelineHandle>(null)
   const composer = useRef<ComposerHandle>(null)
@@ -165,7 +167,7 @@ function Chat({ session }: { session: Session }) {
           <OutgoingBubble
             entry={e}
             online={online}
-            onEdit={(text) => composer.current?.give(text)}
+            onEdit={(text, files) => composer.current?.give(text, files)}
             onReopen={async () => {
               const id = await act.reopen(session.id)
               if (id && id !== session.id) goto(id)
@@ -209,6 +211,7 @@ function Chat({ session }: { session: Session }) {
   }, [session.id])
 
   async function send(text: string, attachments: Parameters<typeof outbox.add>[1]['attachments'], scheduledAt: number | null) {
+    setTakenOver(false)
     await outbox.add(session.id, { text, attachments, scheduledAt })
     requestAnimationFrame(() => timeline.current?.toEnd())
   }
@@ -300,18 +303,18 @@ function Chat({ session }: { session: Session }) {
               {controlled ? (
                 <div className="mb-2 flex items-center gap-3 rounded-m border border-line bg-raised px-3 py-1.5 text-s">
                   <span className="min-w-0 flex-1">{t('chat.local')}</span>
-                  <Button onClick={() => void act.takeOver(session.id)}>{t('chat.takeOver')}</Button>
+                  <Button onClick={() => void act.takeOver(session.id).then((done) => done && setTakenOver(true))}>{t('chat.takeOver')}</Button>
                 </div>
               ) : null}
               {session.active ? null : <p className="px-1 pb-1.5 text-s text-ink-2">{t(meta?.lifecycleState === 'archived' ? 'chat.archived' : 'chat.inactive')}</p>}
-              <QueueBar sessionId={session.id} rows={behind} canSteer={session.thinking && !controlled && (session.agentState?.steeringActive ?? flavor.id === 'pi')} onEdit={(text) => composer.current?.give(text)} />
+              <QueueBar sessionId={session.id} rows={behind} canSteer={session.thinking && !controlled && (session.agentState?.steeringActive ?? flavor.id === 'pi')} onEdit={(text, files) => composer.current?.give(text, files)} />
               <Composer
                 handle={composer}
                 sessionId={session.id}
                 flavor={flavor.id}
                 active={session.active}
                 thinking={session.active && session.thinking}
-                placeholder={session.thinking ? t('composer.queueHint') : t('composer.hint')}
+                placeholder={t(session.thinking ? 'composer.queueHint' : takenOver && !controlled ? 'composer.continueHint' : 'composer.hint')}
                 controls={<Controls session={session} />}
                 onSend={send}
                 onAbort={() => void act.abort(session.id)}

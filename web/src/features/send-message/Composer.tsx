@@ -2,6 +2,7 @@ import { ArrowUp, Camera, Clock, FileUp, Maximize2, Minimize2, Paperclip, Plus, 
 import { useCallback, useEffect, useId, useImperativeHandle, useLayoutEffect, useRef, useState, type ClipboardEvent, type DragEvent, type KeyboardEvent, type ReactNode, type Ref } from 'react'
 import { api } from '@/api/hub'
 import { errorText } from '@/api/client'
+import type { Attachment } from '@/api/types'
 import { useT } from '@/i18n'
 import { useLive } from '@/live/hooks'
 import { dayAndTime, took } from '@/model/time'
@@ -13,12 +14,13 @@ import { largest, uploadFile } from './attach'
 import { complete, completionAt, type Completion } from './completion'
 import { ScheduleDialog } from './ScheduleDialog'
 import { useDraft } from './useDraft'
+import { rememberSkill } from './recentSkills'
 import { useSuggestions, type Suggestion } from './useSuggestions'
 
 export interface ComposerHandle {
   focus(): void
-  /** Puts text in front of what is being written. */
-  give(text: string): void
+  /** Puts text in front of what is being written, and files beside it. */
+  give(text: string, attachments?: readonly Attachment[]): void
   attach(files: readonly File[]): void
 }
 
@@ -86,8 +88,9 @@ export function Composer({ sessionId, flavor, active, thinking, controls, placeh
 
   useImperativeHandle(handle, () => ({
     focus: () => area.current?.focus(),
-    give(more) {
-      setText(text.trim() === '' ? more : `${more}\n${text}`)
+    give(more, files = []) {
+      setText([more, text].filter((words) => words.trim() !== '').join('\n'))
+      if (files.length > 0) setAttachments((list) => [...list, ...files])
       area.current?.focus()
     },
     attach: (files) => void attach(files),
@@ -121,6 +124,7 @@ export function Composer({ sessionId, flavor, active, thinking, controls, placeh
   function accept(s: Suggestion) {
     if (!completion || !area.current) return
     const next = complete(text, area.current.selectionStart, completion, s.insert)
+    if (completion.trigger === '$') rememberSkill(s.key)
     setText(next.text)
     setCompletion(null)
     requestAnimationFrame(() => area.current?.setSelectionRange(next.caret, next.caret))

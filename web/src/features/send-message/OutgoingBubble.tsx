@@ -1,4 +1,5 @@
 import type { ReactNode } from 'react'
+import type { Attachment } from '@/api/types'
 import { useT } from '@/i18n'
 import { useLive } from '@/live/hooks'
 import type { OutboxEntry } from '@/live/database'
@@ -8,7 +9,7 @@ interface Props {
   online: boolean
   /** The bubble itself belongs to the conversation. */
   bubble(foot: ReactNode): ReactNode
-  onEdit(text: string): void
+  onEdit(text: string, attachments: readonly Attachment[]): void
   onReopen(): Promise<string | null>
 }
 
@@ -36,7 +37,7 @@ export function OutgoingBubble({ entry: e, online, bubble, onEdit, onReopen }: P
         className={link}
         onClick={() => {
           void outbox.remove(e.localId)
-          onEdit(e.text)
+          onEdit(e.text, e.attachments)
         }}
       >
         {t('queue.edit')}

@@ -2,7 +2,7 @@ import { ChevronDown, Clock, Pencil, RotateCcw, X, Zap } from 'lucide-react'
 import { useState } from 'react'
 import { api } from '@/api/hub'
 import { errorText } from '@/api/client'
-import type { Message } from '@/api/types'
+import type { Attachment, Message } from '@/api/types'
 import { useT } from '@/i18n'
 import { useLive, useNow } from '@/live/hooks'
 import { decode } from '@/model/decode'
@@ -16,12 +16,12 @@ interface Props {
   rows: readonly Message[]
   /** The running turn takes more to think about. */
   canSteer: boolean
-  onEdit(text: string): void
+  onEdit(text: string, attachments: readonly Attachment[]): void
 }
 
-const textOf = (m: Message) => {
+function saidIn(m: Message): { text: string; attachments: Attachment[] } {
   const part = decode(m)?.parts[0]
-  return part?.kind === 'user' ? part.text || part.attachments.map((a) => a.filename).join(', ') : ''
+  return part?.kind === 'user' ? part : { text: '', attachments: [] }
 }
 
 /** What the agent has not taken yet, in the order it will. */
@@ -48,11 +48,11 @@ export function QueueBar({ sessionId, rows, canSteer, onEdit }: Props) {
   )
 }
 
-function QueuedRow({ sessionId, message: m, first, canSteer, onEdit }: { sessionId: string; message: Message; first: boolean; canSteer: boolean; onEdit(text: string): void }) {
+function QueuedRow({ sessionId, message: m, first, canSteer, onEdit }: { sessionId: string; message: Message; first: boolean; canSteer: boolean; onEdit: Props['onEdit'] }) {
   const t = useT()
   const { hub, windows } = useLive()
   const [busy, setBusy] = useState(false)
-  const text = textOf(m)
+  const { text, attachments } = saidIn(m)
   const now = useNow(10_000, m.scheduledAt !== null)
   const left = (m.scheduledAt ?? 0) - now
   const unknown = m.deliveryState === 'indeterminate'
@@ -90,7 +90,7 @@ function QueuedRow({ sessionId, message: m, first, canSteer, onEdit }: { session
     <div className="flex items-center gap-2 pl-1 text-s text-ink-2">
       <Clock aria-hidden className="size-4 shrink-0" />
       <span className="min-w-0 flex-1 truncate">
-        <b className="font-medium text-ink">{m.scheduledAt !== null ? [dayAndTime(m.scheduledAt, t), left > 0 ? t('schedule.in', { time: took(left, t) }) : null].filter(Boolean).join(', ') : unknown ? t('queue.unknown') : first ? t('queue.next') : t('queue.then')}</b> {text}
+        <b className="font-medium text-ink">{m.scheduledAt !== null ? [dayAndTime(m.scheduledAt, t), left > 0 ? t('schedule.in', { time: took(left, t) }) : null].filter(Boolean).join(', ') : unknown ? t('queue.unknown') : first ? t('queue.next') : t('queue.then')}</b> {text || attachments.map((a) => a.filename).join(', ')}
       </span>
       {unknown ? (
         <IconButton label={t('common.retry')} disabled={busy} onClick={() => void attempt(() => api.retry(hub, sessionId, m.id))}>
@@ -102,7 +102,7 @@ function QueuedRow({ sessionId, message: m, first, canSteer, onEdit }: { session
         </IconButton>
       ) : null}
       {unknown ? null : (
-        <IconButton label={t('queue.edit')} disabled={busy} onClick={() => void cancel(() => onEdit(text))}>
+        <IconButton label={t('queue.edit')} disabled={busy} onClick={() => void cancel(() => onEdit(text, attachments))}>
           <Pencil className="size-4!" />
         </IconButton>
       )}

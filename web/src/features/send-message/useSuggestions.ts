@@ -4,6 +4,7 @@ import { api } from '@/api/hub'
 import { useLive, useSessions } from '@/live/hooks'
 import { titleOf } from '@/model/session'
 import { fileMention, rank, type Completion } from './completion'
+import { latestFirst, recentSkills } from './recentSkills'
 
 export interface Suggestion {
   key: string
@@ -34,7 +35,7 @@ export function useSuggestions(sessionId: string, flavor: string, completion: Co
   if (trigger === '/') {
     return rank(commands.data?.commands ?? [], query, (c) => c.name, most).map((c) => ({ key: c.name, label: `/${c.name}`, hint: c.description ?? '', insert: `/${c.name}` }))
   }
-  if (trigger === '$') return rank(skills.data?.skills ?? [], query, (s) => s.name, most).map((s) => ({ key: s.name, label: `$${s.name}`, hint: s.description ?? '', insert: `$${s.name}` }))
+  if (trigger === '$') return rank(latestFirst(skills.data?.skills ?? [], recentSkills()), query, (s) => s.name, most).map((s) => ({ key: s.name, label: `$${s.name}`, hint: s.description ?? '', insert: `$${s.name}` }))
   const found: Suggestion[] = query === '' ? [] : (files.data?.files ?? []).slice(0, most).map((f) => ({ key: `f:${f.fullPath}`, label: f.fileName, hint: f.filePath, insert: fileMention(f.fullPath, flavor) }))
   const others = rank(
     sessions.filter((s) => s.id !== sessionId),
