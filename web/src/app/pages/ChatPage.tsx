@@ -117,7 +117,8 @@ function Chat({ session }: { session: Session }) {
         },
       },
       renderActions: (message) => {
-        const wish = { localId: message.localId ?? '', text: message.text }
+        if (message.localId === null) return null
+        const wish = { localId: message.localId, text: message.text, attachments: message.attachments }
         const fork = rights.forkAt(message.localId)
         const rewind = rights.rewindTo(message.localId)
         if (!fork && !rewind) return null
@@ -339,7 +340,7 @@ function Chat({ session }: { session: Session }) {
             if (text) giveShared(id, { text, files: [] })
             goto(id)
           }}
-          onRewound={(text) => composer.current?.give(text)}
+          onRewound={(text, files) => composer.current?.give(text, files)}
         />
       ) : null}
       <OutlineDialog open={outline} onClose={() => setOutline(false)} conversation={conversation} todos={session.todos} cwd={cwd} onOpenFile={reading.openFile} hasOlder={rows.older !== null} loading={loading === 'older'} onOlder={onOlder} onJump={(key) => timeline.current?.toKey(key)} />

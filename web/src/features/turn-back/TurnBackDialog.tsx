@@ -1,7 +1,7 @@
 import { useState } from 'react'
 import { api } from '@/api/hub'
 import { errorText } from '@/api/client'
-import type { Message, Session } from '@/api/types'
+import type { Attachment, Message, Session } from '@/api/types'
 import { useT } from '@/i18n'
 import { useLive, useNow } from '@/live/hooks'
 import { obstacleTo, type TurnBack } from '@/model/history'
@@ -11,7 +11,7 @@ import { Dialog } from '@/ui/Dialog'
 /** What is wanted; without a message a fork begins at the end. */
 export interface TurnBackWish {
   action: TurnBack
-  message: { localId: string; text: string } | null
+  message: { localId: string; text: string; attachments: readonly Attachment[] } | null
 }
 
 interface Props {
@@ -19,9 +19,9 @@ interface Props {
   queued: readonly Message[]
   wish: TurnBackWish
   onClose(): void
-  /** The text of the message it went back before, to be said otherwise. */
+  /** With the message it went back before, to be said otherwise. Files stay with the session they were sent to. */
   onForked(sessionId: string, text: string): void
-  onRewound(text: string): void
+  onRewound(text: string, attachments: readonly Attachment[]): void
 }
 
 /** Asks, says why not, and stays until the agent has gone back or has refused to. */
@@ -42,7 +42,7 @@ export function TurnBackDialog({ session, queued, wish, onClose, onForked, onRew
       if (fork) onForked((await api.fork(hub, session.id, message?.localId ?? null)).sessionId, message?.text ?? '')
       else if (message) {
         await api.rewind(hub, session.id, message.localId)
-        onRewound(message.text)
+        onRewound(message.text, message.attachments)
       }
       onClose()
     } catch (failure) {
@@ -54,7 +54,7 @@ export function TurnBackDialog({ session, queued, wish, onClose, onForked, onRew
   return (
     <Dialog open onClose={() => busy || onClose()} title={t(fork ? 'turnBack.forkAsk' : 'turnBack.rewindAsk')} description={t(!fork ? 'turnBack.rewindAbout' : message ? 'turnBack.forkAbout' : 'turnBack.forkNowAbout')}>
       <div className="flex flex-col gap-3 p-4">
-        {message ? <p className="line-clamp-3 rounded-m bg-sunken px-3 py-2 text-s whitespace-pre-wrap">{message.text}</p> : null}
+        {message ? <p className="line-clamp-3 rounded-m bg-sunken px-3 py-2 text-s whitespace-pre-wrap">{message.text || message.attachments.map((a) => a.filename).join(', ')}</p> : null}
         {obstacle ? (
           <p role="status" className="text-s font-medium">
             {t(`turnBack.${obstacle}`)}
