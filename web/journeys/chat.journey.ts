@@ -1,4 +1,5 @@
 /** What a person does in a conversation, beyond talking. */
+import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
 import { sunset } from './scene'
 import { Stage, barriers } from './stage'
@@ -199,6 +200,9 @@ describe('what waits', () => {
   })
 })
 
+/** A file that is on the session's machine: it can be removed again. */
+const attachedTo = (page: Page) => (name: string) => page.getByRole('button', { name: `Remove ${name}` })
+
 describe('what goes along', () => {
   test('a waiting message comes back into the field with its files', async () => {
     const agent = await stage.hub.agent(folder('edit'))
@@ -207,14 +211,14 @@ describe('what goes along', () => {
     const page = await stage.at(`/sessions/${agent.id}`)
     await page.getByRole('button', { name: 'Stop the agent' }).waitFor()
     await page.locator('input[type="file"][multiple]').setInputFiles({ name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('notes') })
-    const attached = page.getByRole('list', { name: 'Attached' })
-    await attached.getByText('notes.txt').waitFor()
+    const attached = attachedTo(page)
+    await attached('notes.txt').waitFor()
     await page.getByRole('button', { name: 'Send' }).click()
     const queue = page.getByRole('region', { name: 'Waiting messages' })
     await queue.getByText('notes.txt').waitFor()
     await queue.getByRole('button', { name: 'Edit' }).click()
     await queue.waitFor({ state: 'detached' })
-    await attached.getByText('notes.txt').waitFor()
+    await attached('notes.txt').waitFor()
     expect(await page.getByLabel('Message', { exact: true }).inputValue()).toBe('')
   })
 
@@ -223,25 +227,25 @@ describe('what goes along', () => {
     const page = await stage.at(`/sessions/${agent.id}`, { size: phone })
     const field = page.getByLabel('Message', { exact: true })
     await field.waitFor()
-    const attached = page.getByRole('list', { name: 'Attached' })
+    const attached = attachedTo(page)
     await field.evaluate((el, data) => {
       const bytes = Uint8Array.from(atob(data), (c) => c.charCodeAt(0))
       const files = new DataTransfer()
       files.items.add(new File([bytes], 'pasted.png', { type: 'image/png' }))
       el.dispatchEvent(new ClipboardEvent('paste', { clipboardData: files, bubbles: true, cancelable: true }))
     }, sunset)
-    await attached.getByText('pasted.png').waitFor()
+    await attached('pasted.png').waitFor()
     await field.evaluate((el) => {
       const files = new DataTransfer()
       files.items.add(new File(['notes'], 'notes.txt', { type: 'text/plain' }))
       for (const type of ['dragover', 'drop']) el.dispatchEvent(new DragEvent(type, { dataTransfer: files, bubbles: true, cancelable: true }))
     })
-    await attached.getByText('notes.txt').waitFor()
+    await attached('notes.txt').waitFor()
     const camera = page.locator('input[capture="environment"][accept="image/*"]')
     await camera.setInputFiles({ name: 'photo.png', mimeType: 'image/png', buffer: Buffer.from(sunset, 'base64') })
-    await attached.getByText('photo.png').waitFor()
+    await attached('photo.png').waitFor()
     await page.getByRole('button', { name: 'Remove notes.txt' }).click()
-    await attached.getByText('notes.txt').waitFor({ state: 'detached' })
+    await attached('notes.txt').waitFor({ state: 'detached' })
     await field.fill('look at these')
     await page.getByRole('button', { name: 'Send' }).click()
     await until('the agent has them', () => agent.prompts.length === 1)
