@@ -7,6 +7,7 @@ import { disablePush } from '@/features/change-settings/push'
 import { SignIn } from '@/features/sign-in/SignIn'
 import { isNewHub, readLink, scrubbed } from '@/features/sign-in/link'
 import { forgetEverything } from '@/live/database'
+import { forgetDevice } from '@/live/device'
 import { LiveContext } from '@/live/hooks'
 import { Live } from '@/live/live'
 import { Toasts } from '@/ui/toast'
@@ -43,7 +44,8 @@ export function App() {
       return null
     })
     setReason(why)
-    await forgetEverything()
+    // Nothing that answers for the person stays behind; a device that remembers nothing has nothing to forget.
+    await Promise.all([forgetEverything(), forgetDevice().catch(() => {})])
   }, [])
 
   return (

@@ -110,12 +110,15 @@ function Gist({ page }: { page: SettingsPageName }) {
 }
 
 const scales = [0.8, 0.9, 1, 1.1, 1.2]
+const terminalSizes = [9, 11, 13, 15, 17]
+const terminalKey = 'hapi-terminal-font-size'
 const previewKey = 'hapi-session-preview-limit'
 
 function Display() {
   const t = useT()
   const [look, setLook] = useState(appearance)
   const [scale, setScale] = useState(fontScale)
+  const [terminal, setTerminal] = useState(Number(localStorage.getItem(terminalKey)) || 13)
   const [preview, setPreview] = useState(Number(localStorage.getItem(previewKey)) || 8)
   return (
     <>
@@ -147,6 +150,23 @@ function Display() {
               <option key={s} value={s}>
                 {t('usage.percent', { percent: s * 100 })}
               </option>
+            ))}
+          </Select>
+        )}
+      </SettingRow>
+      <SettingRow label={t('display.terminalSize')}>
+        {(id) => (
+          <Select
+            id={id}
+            className="w-28"
+            value={String(terminal)}
+            onChange={(e) => {
+              setTerminal(Number(e.target.value))
+              localStorage.setItem(terminalKey, e.target.value)
+            }}
+          >
+            {terminalSizes.map((n) => (
+              <option key={n}>{n}</option>
             ))}
           </Select>
         )}

@@ -1,4 +1,4 @@
-import { Archive, CalendarDays, ChevronRight, Eye, Pin, PinOff, Plus, Search, Settings, Trash2, X } from 'lucide-react'
+import { Archive, CalendarDays, ChevronRight, Copy, Eye, Pin, PinOff, Plus, Search, Settings, Trash2, X } from 'lucide-react'
 import { lazy, Suspense, useCallback, useMemo, useState, type ReactNode } from 'react'
 import { api } from '@/api/hub'
 import { errorText } from '@/api/client'
@@ -11,7 +11,9 @@ import { arrange, homePath, isArchived, noFilter, tail, type Filter, type Group 
 import { Button, IconButton } from '@/ui/Button'
 import { Dot } from '@/ui/Dot'
 import { Failure, Notice, Skeleton } from '@/ui/States'
+import { copyText } from '@/ui/copy'
 import { cx } from '@/ui/cx'
+import { showToast } from '@/ui/toast'
 import { Row } from './Row'
 import { pinAll, useBulk } from './useBulk'
 
@@ -266,6 +268,8 @@ function Heading({ children, count, strong }: { children: ReactNode; count: numb
   )
 }
 
+const folderButton = 'grid size-7 place-items-center rounded-s opacity-0 group-focus-within/folder:opacity-100 group-hover/folder:opacity-100 hover:bg-sunken'
+
 interface FolderProps {
   group: Group
   machine: string
@@ -292,7 +296,12 @@ function Folder({ group, machine, searching, selectedId, onNew, children }: Fold
           {open ? null : <span className="font-normal num">{group.sessions.length}</span>}
         </button>
         <span className="flex items-center gap-1 font-normal">
-          <button type="button" onClick={onNew} aria-label={t('new.here', { folder: label })} title={t('new.here', { folder: label })} className="grid size-7 place-items-center rounded-s opacity-0 group-focus-within/folder:opacity-100 group-hover/folder:opacity-100 hover:bg-sunken">
+          {group.path ? (
+            <button type="button" onClick={() => void copyText(group.path).then((ok) => ok && showToast({ text: t('common.copied') }))} aria-label={t('inbox.copyPath', { path: group.path })} title={t('inbox.copyPath', { path: group.path })} className={cx(folderButton, 'touch:hidden')}>
+              <Copy className="size-3.5" />
+            </button>
+          ) : null}
+          <button type="button" onClick={onNew} aria-label={t('new.here', { folder: label })} title={t('new.here', { folder: label })} className={cx(folderButton, 'touch:size-9 touch:opacity-100')}>
             <Plus className="size-4" />
           </button>
           <span className="max-w-32 truncate">{machine}</span>
