@@ -26,7 +26,7 @@ describe('going back', () => {
     }
     const menu = async (text: string) => {
       await page.getByRole('log').getByText(text, { exact: true }).hover()
-      await page.locator('.group\\/message', { hasText: text }).first().getByRole('button', { name: 'More about this message' }).click()
+      await page.locator('.group\\/message', { hasText: text }).first().getByRole('button', { name: 'Copy, and more' }).click()
     }
     return { agent, page, menu }
   }

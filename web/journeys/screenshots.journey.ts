@@ -70,7 +70,7 @@ const screens: Screen[] = [
         .click()
         .then(() => page.getByRole('menuitem', { name: 'In this conversation' }).click()),
   },
-  { name: 'message-menu', title: 'What can be done with a message', path: () => `/sessions/${day.cache.id}`, ready: 'text=All tests pass', looks: both, act: (page) => page.getByRole('button', { name: 'More about this message' }).last().click() },
+  { name: 'message-menu', title: 'What can be done with a message', path: () => `/sessions/${day.cache.id}`, ready: 'text=All tests pass', looks: both, act: (page) => page.getByRole('button', { name: 'Copy, and more' }).last().click() },
   {
     name: 'fork',
     title: 'Forking a conversation',

@@ -272,7 +272,7 @@ export const en = {
   'message.reopen': 'Bring it back and send',
   'message.took': 'took {time}',
   'message.copy': 'Copy this text',
-  'message.more': 'More about this message',
+  'message.more': 'Copy, and more',
   'message.tokens': '{read} tokens read, {written} written',
   'message.thought': 'Thinking',
   'message.unknown': 'Something this app cannot show ({label})',

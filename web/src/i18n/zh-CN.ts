@@ -273,7 +273,7 @@ export const zhCN: Catalogue = {
   'message.reopen': '唤回并发送',
   'message.took': '用时 {time}',
   'message.copy': '复制这段文字',
-  'message.more': '这条消息的更多操作',
+  'message.more': '复制及更多',
   'message.tokens': '读取 {read} 个 token，写出 {written} 个',
   'message.thought': '思考',
   'message.unknown': '无法在此显示的内容（{label}）',
