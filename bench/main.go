@@ -64,6 +64,7 @@ var scenarios = []scenario{
 	{"resume", measureResume},
 	{"idle sockets", measureIdleSockets},
 	{"idle watchers", measureIdleWatchers},
+	{"wrapper", measureWrapper},
 }
 
 func run(ctx context.Context, o options) error {

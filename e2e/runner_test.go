@@ -417,3 +417,49 @@ func TestARunnerIsInstalledAsAUnitThatSparesSessions(t *testing.T) {
 		t.Errorf("the unit is still there:\n%s", uninstall.out)
 	}
 }
+
+func TestASessionStartsTheMachinesRunnerAlong(t *testing.T) {
+	w := newWorld(t)
+	env := w.env("HAPI_CLAUDE_PATH="+w.claude, "HAPI_RUNNER_AUTOSTART=1")
+	said := func(args ...string) string {
+		t.Helper()
+		p := w.run(w.home, env, args...)
+		select {
+		case <-p.done:
+		case <-time.After(patience):
+			t.Fatalf("hapi %v does not end", args)
+		}
+		return p.out.String()
+	}
+	limits, err := json.Marshal([]string{w.project})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(w.home, "runner.roots.json"), limits, 0o600); err != nil { // of an earlier runner
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { said("runner", "stop") })
+	w.startSessionIn(env)
+	first := 0
+	w.wait("the runner", func() bool { _, first = w.machine(); return first != 0 })
+	w.startSessionIn(env)
+	var status struct {
+		PID            int
+		Sessions       int
+		WorkspaceRoots []string
+	}
+	w.wait("the runner to know the second session", func() bool {
+		if err := json.Unmarshal([]byte(said("runner", "status", "--json")), &status); err != nil {
+			t.Fatal(err)
+		}
+		return status.Sessions >= 1
+	})
+	if status.PID != first || len(status.WorkspaceRoots) != 1 || status.WorkspaceRoots[0] != w.project {
+		t.Errorf("the runner is %+v, want the first one (pid %d) with the limits there were", status, first)
+	}
+	said("runner", "stop")
+	w.startSessionIn(w.env("HAPI_CLAUDE_PATH=" + w.claude)) // HAPI_RUNNER_AUTOSTART=0
+	if got := said("runner", "status"); !strings.Contains(got, "No runner is running.") {
+		t.Errorf("a runner was started that nobody wanted: %s", got)
+	}
+}

@@ -90,6 +90,7 @@ func (l launch) run(cmd *cobra.Command) error {
 	} else {
 		fmt.Fprintf(out, "%s is waiting for you at %s\nDirectory: %s\nPress Ctrl-C to end the session.\n", l.label, link(s.ID()), dir)
 	}
+	defer slim()()
 	ending := s.Run(untilSignal(ctx))
 	if !atTerminal || ending.Reason != session.EndCompleted {
 		fmt.Fprintf(out, "The session has ended: %s\n", ending.Archive)

@@ -1,0 +1,6 @@
+//go:build !linux
+
+package main
+
+// forgetImage leaves it to the system.
+func forgetImage() {}
