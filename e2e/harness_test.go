@@ -111,6 +111,12 @@ func (w *world) explain() {
 	}
 }
 
+// transcripts are the files in which Claude keeps its conversations.
+func (w *world) transcripts() []string {
+	list, _ := filepath.Glob(filepath.Join(w.user, ".claude", "projects", "*", "*.jsonl")) // the pattern is well-formed
+	return list
+}
+
 // explainConversation does it while the hub is still there.
 func (w *world) explainConversation() {
 	if !w.t.Failed() || w.id == "" {

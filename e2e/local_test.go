@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -114,6 +115,32 @@ func TestAMessageTakesOverAtTheEndOfTheTurn(t *testing.T) {
 	}
 	if got := w.detail().PermissionMode; got != wire.ModeAcceptEdits {
 		t.Errorf("the mode is %q, want acceptEdits", got)
+	}
+}
+
+func TestWhatIsTypedDuringATurnIsToldOnceAndInItsPlace(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(bash("while [ ! -e go ]; do sleep 0.1; done"), modeltest.Text("Both are done."))
+	v := newTerminal(t)
+	w.startAt(v, "--permission-mode", "acceptEdits", "--allowedTools", "Bash")
+	v.shows(w, "accept edits on")
+	v.enter(w, "Do the first")
+	w.waitSaid(`"tool_use"`)
+	v.enter(w, "And the second")
+	w.wait("Claude to have the second prompt in its queue", func() bool {
+		return slices.ContainsFunc(w.transcripts(), func(path string) bool {
+			raw, _ := os.ReadFile(path)
+			return strings.Contains(string(raw), `"operation":"enqueue"`)
+		})
+	})
+	if err := os.WriteFile(filepath.Join(w.project, "go"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	w.waitSaid("Both are done.")
+	w.waitIdle()
+	w.once(`"Do the first"`, `"And the second"`, "Both are done.")
+	if all := w.conversation(); strings.Index(all, "And the second") > strings.Index(all, "Both are done.") {
+		t.Errorf("the second prompt comes after its answer:\n%s", all)
 	}
 }
 

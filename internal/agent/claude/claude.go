@@ -60,11 +60,13 @@ type conversation struct {
 	rules    *rules
 	nativeID string
 	fork     bool
+	started  bool     // there has been a conversation: how it began does not count any more
 	proc     *process // nil while there is none
 	stale    bool     // proc was started for another configuration
 	turn     *turn
 	closed   bool
-	tools    string // the file that names the session's tools
+	skills   []string // Claude's, as it said last; nil: it has not
+	tools    string   // the file that names the session's tools
 
 	taking sync.Mutex // guards taken and over of turns
 
@@ -125,7 +127,7 @@ func (c *conversation) attempt(ctx context.Context, p agent.Prompt) error {
 	t := &turn{uuid: newUUID(), accepted: p.Accepted, ended: make(chan struct{})}
 	c.setTurn(t)
 	defer c.leaveTurn(t)
-	if err := proc.write(userLine(t.uuid, promptText(p))); err != nil {
+	if err := proc.write(userLine(t.uuid, promptText(p, c.isSkill))); err != nil {
 		<-proc.done
 		return c.explainExit(proc, t)
 	}
@@ -139,22 +141,6 @@ func (c *conversation) attempt(ctx context.Context, p agent.Prompt) error {
 	}
 	proc.withdrawAsks(reasonTurnEnded)
 	return t.outcome
-}
-
-// promptText names the attachments, then says the text.
-func promptText(p agent.Prompt) string {
-	refs := make([]string, 0, len(p.Attachments))
-	for _, a := range p.Attachments {
-		refs = append(refs, "@"+a.Path)
-	}
-	switch {
-	case len(refs) == 0:
-		return p.Text
-	case p.Text == "":
-		return strings.Join(refs, " ")
-	default:
-		return strings.Join(refs, " ") + "\n\n" + p.Text
-	}
 }
 
 func (c *conversation) setTurn(t *turn) {
@@ -345,7 +331,7 @@ func (c *conversation) Reset(context.Context) error {
 // forget makes the next process begin anew.
 func (c *conversation) forget() {
 	c.mu.Lock()
-	c.nativeID, c.fork = "", false
+	c.nativeID, c.fork, c.started = "", false, true
 	c.mu.Unlock()
 	c.handling.Lock()
 	c.convert.restart("")
@@ -403,9 +389,9 @@ func (c *conversation) start(ctx context.Context) (*process, error) {
 		return nil, &agent.Failure{Kind: agent.NotInstalled, Silent: true, Text: "Claude Code is not installed on this machine, or not found: install it there, or set HAPI_CLAUDE_PATH to its executable. Then send your message again."}
 	}
 	c.mu.Lock()
-	args := c.arguments()
+	args, begins := c.arguments(), c.nativeID == "" && !c.started
 	c.mu.Unlock()
-	rest, tools, err := toolArguments(c.o, withoutOwned(c.o.Args, false))
+	rest, tools, err := toolArguments(c.o, withoutChoice(withoutOwned(c.o.Args, begins)))
 	if err != nil {
 		return nil, &agent.Failure{Kind: agent.Crashed, Silent: true, Text: fmt.Sprintf("Claude Code could not be started: %v", err)}
 	}
@@ -414,7 +400,7 @@ func (c *conversation) start(ctx context.Context) (*process, error) {
 	c.tools = tools
 	c.mu.Unlock()
 	proc, err := startProcess(ctx, processOptions{
-		path: path, args: args, dir: c.o.Dir, env: environment(c.o.Env), log: c.log, line: c.handle,
+		path: path, args: args, dir: c.o.Dir, env: remoteEnvironment(c.o.Env), log: c.log, line: c.handle,
 	})
 	if err != nil {
 		return nil, &agent.Failure{Kind: agent.Crashed, Silent: true, Text: fmt.Sprintf("Claude Code could not be started: %v", err)}
@@ -474,6 +460,22 @@ func withoutOwned(args []string, begins bool) []string {
 		}
 	}
 	return kept
+}
+
+// remoteEnvironment is Claude's without a terminal. It hides what it did so from
+// its list of conversations, unless its person names another entry point.
+func remoteEnvironment(base []string) []string {
+	env := environment(base)
+	if entry := lookup(base, "HAPI_CLAUDE_ENTRYPOINT"); entry != "" {
+		env = append(env, "CLAUDE_CODE_ENTRYPOINT="+entry)
+	}
+	return env
+}
+
+// withoutChoice leaves out a --resume that lets its person choose: without a
+// terminal nobody can.
+func withoutChoice(args []string) []string {
+	return slices.DeleteFunc(args, func(arg string) bool { return arg == "-r" || arg == "--resume" })
 }
 
 // environment is Claude's: without what an outer Claude left in it.

@@ -112,7 +112,7 @@ func (c *conversation) queuedOrStarted(l *line) {
 		t.queued = l.State == "queued"
 	}
 	c.mu.Unlock()
-	if ours && (l.State == "started" || l.State == "completed") {
+	if ours && (l.State == "started" || l.State == "processing" || l.State == "completed") {
 		c.took(t)
 	}
 }
@@ -180,6 +180,10 @@ func (c *conversation) system(l *line) {
 // Claude offers.
 func (c *conversation) learn(l *line) {
 	c.mu.Lock()
+	c.started = true
+	if c.skills = l.Skills; c.skills == nil {
+		c.skills = []string{}
+	}
 	fresh := l.SessionID != "" && l.SessionID != c.nativeID
 	if fresh {
 		c.nativeID, c.fork = l.SessionID, false

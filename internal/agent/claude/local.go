@@ -356,7 +356,7 @@ func (t *terminal) tell(e *entry) {
 	if r, ok := e.row(); ok {
 		t.host.Emit(r)
 	}
-	if e.Type == "user" && e.side == "" {
+	if (e.Type == "user" || e.Type == "attachment") && e.side == "" {
 		t.toldPrompt(e)
 	}
 	var m struct {
@@ -390,6 +390,9 @@ func (t *terminal) toldPrompt(e *entry) {
 		t.told = e.PromptID
 	}
 	text, ok := humanText(e.Message)
+	if e.Type == "attachment" {
+		text, ok = e.typedMeanwhile()
+	}
 	if t.typed != nil && (t.typed.PromptID == e.PromptID || ok && strings.TrimSpace(text) == strings.TrimSpace(t.typed.Prompt)) {
 		t.typed = nil
 	}

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"hapi/internal/agent"
@@ -18,6 +19,23 @@ const instructions = `You run inside hapi: the person may read and answer you fr
 Once the goal of this conversation is clear, give it a short title with mcp__hapi__change_title. Change the title again only if the main goal changes.
 When the person should see a local image, show it with mcp__hapi__display_image and its absolute path; for a video (mp4, webm) use mcp__hapi__display_video, for audio and other files mcp__hapi__display_media. These show something to the person and nothing to you.
 A citation such as [title](/sessions/<id>), 'See session "…" (/sessions/<id>) for context' or a bare /sessions/<id> names another session of the hub, not a file. Read it with mcp__hapi__inspect_peer, write to it with mcp__hapi__ping_peer, find others with mcp__hapi__list_peers; in a shell, "hapi inspect-peer" and "hapi ping-peer" do the same.`
+
+// commitCredit has commits say where they come from.
+const commitCredit = `When you make a git commit, end its message with these two lines, unless the person wants it otherwise:
+via [HAPI](https://hapi.run)
+Co-Authored-By: HAPI <noreply@hapi.run>`
+
+// creditsCommits says whether the person leaves Claude's own credit switched on.
+func creditsCommits(config string) bool {
+	yes := true
+	var settings struct {
+		Include *bool `json:"includeCoAuthoredBy"`
+	}
+	if raw, err := os.ReadFile(filepath.Join(config, "settings.json")); err == nil && json.Unmarshal(raw, &settings) == nil && settings.Include != nil {
+		yes = *settings.Include
+	}
+	return yes
+}
 
 // toolArguments offer Claude the session's tools, by a file that only its user
 // can read. What the person adds to Claude's instructions stays.
@@ -36,6 +54,9 @@ func toolArguments(o agent.Options, args []string) (all []string, file string, e
 	}
 	rest, own := takeValue(args, "--append-system-prompt")
 	text := instructions
+	if creditsCommits(configDir(o.Env)) {
+		text += "\n" + commitCredit
+	}
 	if own != "" {
 		text = own + "\n\n" + text
 	}

@@ -48,6 +48,16 @@ type entry struct {
 	Permission       struct {
 		Decision string `json:"decision"`
 	} `json:"permissionDecision"`
+	// Attachment is of a line that goes along with a prompt. One that was typed
+	// while Claude worked, and that it took up in the same turn, is such a line.
+	Attachment struct {
+		Type        string          `json:"type"`
+		Prompt      json.RawMessage `json:"prompt"`
+		CommandMode string          `json:"commandMode"`
+		Origin      struct {
+			Kind string `json:"kind"`
+		} `json:"origin"`
+	} `json:"attachment"`
 	// ForkedFrom is of a line that was copied when its person branched off.
 	ForkedFrom struct {
 		SessionID string `json:"sessionId"`
@@ -104,7 +114,7 @@ func terminalFrom(path string) int64 {
 			return from
 		}
 		at += int64(len(raw))
-		if bytes.Contains(raw, []byte(`"entrypoint":"`)) && !bytes.Contains(raw, []byte(`"entrypoint":"cli"`)) {
+		if bytes.Contains(raw, []byte(`"entrypoint":"`)) && !bytes.Contains(raw, []byte(`"entrypoint":"cli"`)) || bytes.Contains(raw, []byte(`"promptSource":"sdk"`)) {
 			from = at
 		}
 	}
@@ -221,7 +231,7 @@ func (f *transcript) rewritten(file io.ReaderAt, size int64) bool {
 }
 
 // kinds are the lines we look at: the others, some of them huge, are not read.
-var kinds = [][]byte{[]byte(`"type":"user"`), []byte(`"type":"assistant"`), []byte(`"type":"system"`), []byte(`"type":"summary"`), []byte(`-title"`)}
+var kinds = [][]byte{[]byte(`"type":"user"`), []byte(`"type":"assistant"`), []byte(`"type":"system"`), []byte(`"type":"summary"`), []byte(`-title"`), []byte(`"type":"queued_command"`)}
 
 func parseEntry(raw []byte, side string) *entry {
 	if !slices.ContainsFunc(kinds, func(kind []byte) bool { return bytes.Contains(raw, kind) }) {
@@ -322,6 +332,10 @@ func (e *entry) row() (agent.Record, bool) {
 			r.Content = personSaid(text)
 			return r, true
 		}
+	case "attachment":
+		text, ok := e.typedMeanwhile()
+		r.Content = personSaid(text)
+		return r, ok && !e.IsSidechain
 	case "assistant":
 	case "system":
 		if !slices.Contains(shown, e.Subtype) {
@@ -334,6 +348,16 @@ func (e *entry) row() (agent.Record, bool) {
 		"role": "agent", "content": map[string]any{"type": "output", "data": e.record()}, "meta": map[string]any{"sentFrom": "cli"},
 	})
 	return r, true
+}
+
+// typedMeanwhile is a prompt that a person typed while Claude worked.
+func (e *entry) typedMeanwhile() (string, bool) {
+	a := &e.Attachment
+	if a.Type != "queued_command" || a.CommandMode != "" && a.CommandMode != "prompt" || a.Origin.Kind != "" && a.Origin.Kind != "human" {
+		return "", false
+	}
+	text, ok := textOf(a.Prompt)
+	return text, ok && saidByPerson(text)
 }
 
 // rowKey makes rows of the same line one row, wherever it was read.
@@ -363,12 +387,16 @@ func humanText(message json.RawMessage) (string, bool) {
 		Content json.RawMessage `json:"content"`
 	}
 	_ = json.Unmarshal(message, &m) // without content there is no text
+	return textOf(m.Content)
+}
+
+func textOf(content json.RawMessage) (string, bool) {
 	var text string
-	if json.Unmarshal(m.Content, &text) == nil {
+	if json.Unmarshal(content, &text) == nil {
 		return text, true
 	}
 	var blocks []block
-	_ = json.Unmarshal(m.Content, &blocks)
+	_ = json.Unmarshal(content, &blocks) // what is neither has no text
 	var texts []string
 	for _, b := range blocks {
 		if b.Type == "tool_result" {
