@@ -146,3 +146,36 @@ func (w *world) sessionProcesses() (pids []string) {
 	}
 	return pids
 }
+
+// Claude's conversation goes on twice from where it is.
+func TestARunnerForksClaude(t *testing.T) {
+	w := newWorld(t)
+	w.startRunner()
+	w.begin(map[string]any{"directory": w.project, "agent": "claude"})
+	w.model.Script(modeltest.Text("I will remember the green door."))
+	w.send("Remember the green door", "local-1")
+	w.waitSaid("I will remember")
+	w.waitIdle()
+	w.wait("the offer", func() bool { return strings.Contains(string(w.detail().Metadata), `"forkCurrent":true`) })
+	source := w.id
+	var fork struct {
+		SessionID wire.SessionID `json:"sessionId"`
+	}
+	w.post(w.path("/fork"), nil, &fork)
+	w.model.Script(modeltest.Text("It was green, says the fork."), modeltest.Text("It was green, says the first."))
+	w.id = fork.SessionID
+	w.waitSaid("I will remember the green door.") // what people saw goes along
+	w.send("Which door?", "local-2")
+	w.waitSaid("It was green, says the fork.")
+	w.waitIdle()
+	if got := w.model.Requests()[1].All(); !strings.Contains(got, "Remember the green door") {
+		t.Errorf("the fork does not know what was said: %.500q", got)
+	}
+	w.id = source
+	w.send("And here?", "local-3")
+	w.waitSaid("It was green, says the first.")
+	if got := w.model.Requests()[2].All(); strings.Contains(got, "Which door?") {
+		t.Errorf("the first knows what was said in the fork: %.500q", got)
+	}
+	w.waitIdle()
+}

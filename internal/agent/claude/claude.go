@@ -73,6 +73,7 @@ type conversation struct {
 	handling sync.Mutex // lines are handled one after another
 	convert  *converter // guarded by handling
 	catalog  agent.Catalog
+	forkable bool // people were told that they can fork the conversation
 }
 
 // turn is a prompt that Claude works on.
@@ -325,6 +326,7 @@ func (c *conversation) Reset(context.Context) error {
 	err := c.endProcess()
 	c.forget()
 	c.host.Resumable("")
+	c.host.Past(agent.Past{})
 	return err
 }
 
@@ -335,6 +337,7 @@ func (c *conversation) forget() {
 	c.mu.Unlock()
 	c.handling.Lock()
 	c.convert.restart("")
+	c.forkable = false
 	c.handling.Unlock()
 }
 

@@ -193,6 +193,10 @@ func (c *conversation) learn(l *line) {
 	if fresh {
 		c.host.Resumable(l.SessionID)
 	}
+	if !c.forkable {
+		c.forkable = true
+		c.host.Past(agent.Past{ForkCurrent: true})
+	}
 	catalog := agent.Catalog{Tools: l.Tools, SlashCommands: without(l.SlashCommands, l.Skills)}
 	if !sameCatalog(catalog, c.catalog) {
 		c.catalog = catalog

@@ -75,6 +75,7 @@ type told struct {
 func (h *told) Emit(agent.Record)               { h.events <- "row" }
 func (h *told) Resumable(string)                {}
 func (h *told) Catalog(agent.Catalog)           {}
+func (h *told) Past(agent.Past)                 {}
 func (h *told) ModeChanged(wire.PermissionMode) {}
 
 // opened is a conversation with a Claude of a manner, and what is told of it.
