@@ -299,11 +299,37 @@ func TestOpencodeModelsAreListed(t *testing.T) {
 }
 
 func TestACPNothingOutlivesTheSession(t *testing.T) {
-	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT} {
-		t.Run(signal.String(), func(t *testing.T) {
-			withEach(t, func(t *testing.T, w *world, a acpAgent) {
-				// The command leaves its agent's process group.
-				w.model.Script(a.shell("setsid sleep 300 & sleep 300"))
+	both := []string{"opencode", "gemini"}
+	for _, c := range []struct {
+		name    string
+		agents  []string
+		command string // with setsid it leaves its agent's process group
+		end     func(w *world, family []child.Process)
+	}{
+		{"terminated", both, "setsid sleep 300 & sleep 300", func(w *world, _ []child.Process) { w.session.signal(syscall.SIGTERM) }},
+		{"interrupted", both, "setsid sleep 300 & sleep 300", func(w *world, _ []child.Process) { w.session.signal(syscall.SIGINT) }},
+		{"hung up", both[:1], "setsid sleep 300 & sleep 300", func(w *world, _ []child.Process) { w.session.signal(syscall.SIGHUP) }},
+		{"archived", both[:1], "setsid sleep 300 & sleep 300", func(w *world, _ []child.Process) { w.post(w.path("/archive"), nil, nil) }},
+		{"agent crashed", both[:1], "setsid sleep 300 & sleep 300", func(w *world, family []child.Process) {
+			_ = syscall.Kill(family[0].PID, syscall.SIGKILL)
+			w.waitSaid("OpenCode ended unexpectedly")
+			w.session.signal(syscall.SIGTERM)
+		}},
+		{"aborted", both[:1], "sleep 300", func(w *world, family []child.Process) {
+			w.post(w.path("/abort"), nil, nil)
+			w.wait("the end of the command", func() bool {
+				return !slices.ContainsFunc(family, func(p child.Process) bool { return isSleeping(p.PID) })
+			})
+			w.session.signal(syscall.SIGTERM)
+		}},
+	} {
+		for _, a := range acpAgents {
+			if !slices.Contains(c.agents, a.name) { // the transport is the same
+				continue
+			}
+			t.Run(c.name+" "+a.name, func(t *testing.T) {
+				w := newWorld(t)
+				w.model.Script(a.shell(c.command))
 				w.startACP(a, "--yolo")
 				w.send("Sleep", "local-1")
 				var family []child.Process
@@ -311,13 +337,13 @@ func TestACPNothingOutlivesTheSession(t *testing.T) {
 					family = child.Descendants(w.session.cmd.Process.Pid)
 					return slices.ContainsFunc(family, func(p child.Process) bool { return isSleeping(p.PID) })
 				})
-				_ = w.session.cmd.Process.Signal(signal)
+				c.end(w, family)
 				<-w.session.done
 				w.wait("the end of all of them", func() bool {
 					return !slices.ContainsFunc(family, func(p child.Process) bool { return alive(p.PID) })
 				})
 			})
-		})
+		}
 	}
 }
 

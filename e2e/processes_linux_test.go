@@ -21,7 +21,13 @@ import (
 // session's id in their environment.
 func (w *world) descendants() map[int]string {
 	w.t.Helper()
-	marker := []byte("HAPI_SESSION_ID=" + string(w.id) + "\x00")
+	return w.processesWith("HAPI_SESSION_ID=" + string(w.id))
+}
+
+// processesWith are the processes that have a variable in their environment.
+func (w *world) processesWith(variable string) map[int]string {
+	w.t.Helper()
+	marker := []byte(variable + "\x00")
 	found := map[int]string{}
 	paths, err := filepath.Glob("/proc/[0-9]*/environ")
 	if err != nil {

@@ -5,6 +5,7 @@ package e2e
 import (
 	"fmt"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -87,7 +88,16 @@ func TestNoCodexOutlivesItsSession(t *testing.T) {
 		name string
 		end  func(w *world, processes []pid)
 	}{
-		{"ended", func(w *world, _ []pid) { _ = w.session.cmd.Process.Signal(syscall.SIGTERM) }},
+		{"terminated", func(w *world, _ []pid) { w.session.signal(syscall.SIGTERM) }},
+		{"interrupted", func(w *world, _ []pid) { w.session.signal(syscall.SIGINT) }},
+		{"hung up", func(w *world, _ []pid) { w.session.signal(syscall.SIGHUP) }},
+		{"aborted", func(w *world, processes []pid) {
+			w.post(w.path("/abort"), nil, nil)
+			w.wait("the end of the command", func() bool {
+				return !slices.ContainsFunc(processes, func(p pid) bool { return strings.HasSuffix(p.command(), " sleep 600") })
+			})
+			w.session.signal(syscall.SIGTERM)
+		}},
 		{"archived", func(w *world, _ []pid) { w.post(w.path("/archive"), nil, nil) }},
 		{"killed", func(w *world, _ []pid) { w.session.kill() }},
 		{"crashed", func(w *world, processes []pid) {
