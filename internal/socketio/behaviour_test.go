@@ -106,7 +106,7 @@ func TestPeerThatDoesNotReadIsDropped(t *testing.T) {
 
 func TestSilentPeerIsDropped(t *testing.T) {
 	t.Parallel()
-	s, url := testServer(t, ServerOptions{PingInterval: time.Millisecond, PingTimeout: time.Millisecond})
+	s, url := testServer(t, ServerOptions{PingInterval: 100 * time.Millisecond, PingTimeout: 100 * time.Millisecond})
 	conn := dialRaw(t, url)
 	conn.say(t, `40/cli,{"token":"good"}`)
 	for {
@@ -119,7 +119,7 @@ func TestSilentPeerIsDropped(t *testing.T) {
 
 func TestConnectionThatJoinsNothingIsClosed(t *testing.T) {
 	t.Parallel()
-	s, url := testServer(t, ServerOptions{ConnectTimeout: time.Millisecond})
+	s, url := testServer(t, ServerOptions{ConnectTimeout: 100 * time.Millisecond})
 	conn := dialRaw(t, url)
 	if _, _, err := conn.Read(t.Context()); websocket.CloseStatus(err) != websocket.StatusNormalClosure {
 		t.Errorf("got %v, want a normal close", err)
