@@ -68,9 +68,14 @@ func TestToolIsRunOnceApproved(t *testing.T) {
 	if done := w.state().CompletedRequests[id]; done.Status != wire.StatusApproved {
 		t.Errorf("the request is %+v, want approved", done)
 	}
-	status, _ := w.call(http.MethodPost, w.path("/permissions/"+string(id)+"/approve"), nil)
-	if status != http.StatusNotFound {
-		t.Errorf("a second answer gets %d, want 404", status)
+	asked := len(w.model.Requests())
+	for answer, want := range map[string]int{"approve": http.StatusOK, "deny": http.StatusNotFound} {
+		if status, _ := w.call(http.MethodPost, w.path("/permissions/"+string(id)+"/"+answer), nil); status != want {
+			t.Errorf("the answer %s after it was approved gets %d, want %d", answer, status, want)
+		}
+	}
+	if len(w.model.Requests()) != asked {
+		t.Error("an answer said again reached Claude")
 	}
 }
 
