@@ -1,6 +1,6 @@
 import { createContext, useContext, useEffect, useState, useSyncExternalStore } from 'react'
 import { useQuery } from '@tanstack/react-query'
-import { fetchers, keys, type Connection, type Live } from './live'
+import { keys, type Connection, type Live } from './live'
 import type { OutboxEntry } from './database'
 import type { Doing } from './activity'
 import type { WindowView } from './windows'
@@ -14,18 +14,18 @@ export function useLive(): Live {
 }
 
 export function useSessions() {
-  const { hub } = useLive()
-  return useQuery({ queryKey: keys.sessions, queryFn: fetchers.sessions(hub) })
+  const { ask } = useLive()
+  return useQuery({ queryKey: keys.sessions, queryFn: ask.sessions })
 }
 
 export function useSession(id: string, enabled = true) {
-  const { hub } = useLive()
-  return useQuery({ queryKey: keys.session(id), queryFn: fetchers.session(hub, id), staleTime: 30_000, enabled })
+  const { ask } = useLive()
+  return useQuery({ queryKey: keys.session(id), queryFn: () => ask.session(id), staleTime: 30_000, enabled })
 }
 
 export function useMachines() {
-  const { hub } = useLive()
-  return useQuery({ queryKey: keys.machines, queryFn: fetchers.machines(hub) })
+  const { ask } = useLive()
+  return useQuery({ queryKey: keys.machines, queryFn: ask.machines })
 }
 
 export function useConnection(): Connection {

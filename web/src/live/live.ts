@@ -2,10 +2,9 @@ import type { QueryClient } from '@tanstack/react-query'
 import { api } from '@/api/hub'
 import type { Hub } from '@/api/client'
 import { EventStream, type StreamState } from '@/api/stream'
-import type { HubEvent, Machine, Session, SessionPatch, SessionSummary } from '@/api/types'
-import { isSession } from '@/api/types'
-import { patchSession, patchSummary, toSummary } from '@/model/session'
+import type { HubEvent, Machine, Session, SessionSummary } from '@/api/types'
 import { Activity } from './activity'
+import { Questions, machinesAfter, sessionAfter, sessionsAfter } from './changes'
 import { remembered } from './database'
 import { Marks } from './marks'
 import { Outbox } from './outbox'
@@ -37,6 +36,7 @@ export class Live {
   readonly marks: Marks
   readonly activity = new Activity()
   readonly stream: EventStream
+  readonly #questions = new Questions()
   #connection: Connection = { state: 'connecting', since: Date.now(), retryAt: null }
   #listeners = new Set<() => void>()
   #toasts = new Set<(toast: Toast) => void>()
@@ -119,6 +119,7 @@ export class Live {
   }
 
   #onEvent(event: HubEvent) {
+    this.#questions.heard(event)
     this.outbox.onEvent(event)
     switch (event.type) {
       case 'connection-changed':
@@ -127,17 +128,17 @@ export class Live {
         return
       case 'session-added':
       case 'session-updated':
-        this.#onSession(event.sessionId, event.data)
+        this.#onSession(event)
         return
       case 'session-removed':
-        this.#sessions((list) => list.filter((s) => s.id !== event.sessionId))
+        this.#onSession(event)
         this.queries.removeQueries({ queryKey: keys.session(event.sessionId), exact: true })
         return
       case 'session-ended':
         this.activity.clear(event.sessionId)
         return
       case 'machine-updated':
-        this.#onMachine(event.machineId, event.data)
+        this.#onMachine(event)
         return
       case 'toast':
         for (const show of this.#toasts) show(event.data)
@@ -168,48 +169,32 @@ export class Live {
     void this.outbox.reconcile()
   }
 
-  #sessions(change: (list: SessionSummary[]) => SessionSummary[]) {
-    this.queries.setQueryData<SessionSummary[]>(keys.sessions, (list) => (list ? change(list) : list))
+  #onSession(event: Extract<HubEvent, { sessionId: string }>) {
+    const list = this.queries.getQueryData<SessionSummary[]>(keys.sessions)
+    const next = list && sessionsAfter(list, event)
+    if (next) this.queries.setQueryData(keys.sessions, next)
+    else if (next === null) this.#refetchListSoon()
+    const key = keys.session(event.sessionId)
+    const session = sessionAfter(this.queries.getQueryData<Session>(key), event.sessionId, event)
+    if (session) this.queries.setQueryData(key, session)
+    else if (session === null) void this.queries.invalidateQueries({ queryKey: key })
   }
 
-  #onSession(id: string, data: Session | SessionPatch | undefined) {
-    if (!data) {
-      void this.queries.invalidateQueries({ queryKey: keys.session(id) })
-      this.#refetchListSoon()
-      return
-    }
-    this.#sessions((list) => {
-      const known = list.some((s) => s.id === id)
-      if (!known) {
-        if (isSession(data)) return [toSummary(data), ...list]
-        this.#refetchListSoon()
-        return list
-      }
-      return list.map((s) => (s.id === id ? patchSummary(s, data) : s))
-    })
-    this.queries.setQueryData<Session>(keys.session(id), (s) => (s ? patchSession(s, data) : isSession(data) ? data : s))
+  #onMachine(event: HubEvent) {
+    const list = this.queries.getQueryData<Machine[]>(keys.machines)
+    const next = list && machinesAfter(list, event)
+    if (next) this.queries.setQueryData(keys.machines, next)
+    else if (next === null) void this.queries.invalidateQueries({ queryKey: keys.machines })
   }
 
-  #onMachine(id: string, data: Extract<HubEvent, { type: 'machine-updated' }>['data']) {
-    this.queries.setQueryData<Machine[]>(keys.machines, (list) => {
-      if (!list) return list
-      if (!data || data.active === false) return list.filter((m) => m.id !== id)
-      if (!('metadata' in data)) {
-        void this.queries.invalidateQueries({ queryKey: keys.machines })
-        return list
-      }
-      return list.some((m) => m.id === id) ? list.map((m) => (m.id === id ? data : m)) : [...list, data]
-    })
+  readonly ask = {
+    sessions: () => this.#questions.ask(() => api.sessions(this.hub), sessionsAfter),
+    session: (id: string) => this.#questions.ask(() => api.session(this.hub, id), (s, event) => sessionAfter(s, id, event)),
+    machines: () => this.#questions.ask(() => api.machines(this.hub), machinesAfter),
   }
 }
 
 /** What was running when this device last looked may have ended since. */
 function asLeft(s: SessionSummary): SessionSummary {
   return { ...s, thinking: false }
-}
-
-export const fetchers = {
-  sessions: (hub: Hub) => () => api.sessions(hub),
-  session: (hub: Hub, id: string) => () => api.session(hub, id),
-  machines: (hub: Hub) => () => api.machines(hub),
 }
