@@ -1,6 +1,7 @@
 package main
 
 import (
+	"debug/elf"
 	"fmt"
 	"os"
 	"strings"
@@ -32,5 +33,24 @@ func TestWhatOnlyTheStartNeededIsGivenBack(t *testing.T) {
 	}
 	if got := mergeNoProxy("a,b"); got != "a,b,localhost,127.0.0.1,::1" { // what is needed comes back
 		t.Errorf("got %q", got)
+	}
+}
+
+func TestOnlyWhatIsMappedForReadingIsGivenBack(t *testing.T) {
+	t.Parallel()
+	page := uint64(os.Getpagesize())
+	text := parts{{Off: 0, Filesz: 3*page + 1, Flags: elf.PF_R | elf.PF_X}}
+	for what, of := range map[string]struct {
+		offset, size uint64
+		want         bool
+	}{
+		"the text":                             {0, 4 * page, true},
+		"data that is read-only since later":   {4 * page, page, false},
+		"such data in the text's last page":    {3 * page, page, false},
+		"a mapping that goes on into the data": {0, 5 * page, false},
+	} {
+		if got := text.hold(of.offset, of.size); got != of.want {
+			t.Errorf("%s: got %v", what, got)
+		}
 	}
 }
