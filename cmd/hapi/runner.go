@@ -157,9 +157,6 @@ func runnerOptions(data *home.Home, c *home.Client, roots []string) (runner.Opti
 	if err != nil {
 		return runner.Options{}, fmt.Errorf("find this program: %w", err)
 	}
-	if err := keepRoots(data, roots); err != nil {
-		return runner.Options{}, err
-	}
 	return runner.Options{
 		Home: data, Client: c, Version: version, Machine: machineFacts(data, c, exe), Roots: roots, Executable: exe, Offered: offered,
 		Supervised:   os.Getenv("HAPI_RUNNER_SUPERVISED") == "1",

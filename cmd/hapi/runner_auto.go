@@ -2,11 +2,9 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"log/slog"
 	"os"
 	"time"
@@ -22,10 +20,6 @@ const (
 	runnerSeenWithin = 200 * time.Millisecond
 	runnerSeenEvery  = 10 * time.Millisecond
 )
-
-// rootsFile keeps the limits of the latest runner, for the next one that nobody
-// gives any.
-const rootsFile = "runner.roots.json"
 
 // ensureRunner starts a runner for this machine in the background, unless there
 // is one or its owner does not want it. One that works for another hub is left
@@ -46,7 +40,7 @@ func ensureRunner(ctx context.Context, data *home.Home, c *home.Client, log *slo
 		log.Warn("nobody knows whether a runner is running", "err", err)
 		return
 	}
-	roots, err := lastRoots(data)
+	roots, err := runner.LastRoots(data)
 	var d *daemon
 	if err == nil {
 		d, err = detach(data, roots)
@@ -83,30 +77,4 @@ func (d *daemon) awaitSeen(ctx context.Context, data *home.Home) {
 			return
 		}
 	}
-}
-
-// keepRoots notes a runner's limits. Without that a runner that is started along
-// with a session would have none.
-func keepRoots(data *home.Home, roots []string) error {
-	raw, err := json.Marshal(roots)
-	if err != nil {
-		return fmt.Errorf("note the workspace roots: %w", err)
-	}
-	return home.WritePrivate(data.Path(rootsFile), append(raw, '\n'))
-}
-
-// lastRoots are the limits of the latest runner. If nobody can tell, no runner
-// is started without them.
-func lastRoots(data *home.Home) (roots []string, err error) {
-	raw, err := os.ReadFile(data.Path(rootsFile))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(raw, &roots)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("read the workspace roots of the latest runner in %s: %w", data.Path(rootsFile), err)
-	}
-	return roots, nil
 }

@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -9,6 +10,8 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"hapi/internal/home"
 )
 
 // roots are the directories in which sessions may be started and which may be
@@ -57,6 +60,36 @@ func newRoots(paths []string) (roots, error) {
 		r = append(r, real)
 	}
 	return r, nil
+}
+
+// rootsFile keeps the workspace roots of the latest runner of a data directory.
+const rootsFile = "runner.roots.json"
+
+// keepRoots notes the roots for a runner that nobody gives any, as the one that
+// is started along with a session.
+func keepRoots(data *home.Home, paths []string) error {
+	raw, err := json.Marshal(paths)
+	if err != nil {
+		return fmt.Errorf("note the workspace roots: %w", err)
+	}
+	return home.WritePrivate(data.Path(rootsFile), append(raw, '\n'))
+}
+
+// LastRoots are the workspace roots of the latest runner of a data directory;
+// none if there was no runner. Without an answer none must be started: it would
+// have no limits.
+func LastRoots(data *home.Home) (paths []string, err error) {
+	raw, err := os.ReadFile(data.Path(rootsFile))
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(raw, &paths)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the workspace roots of the latest runner in %s: %w", data.Path(rootsFile), err)
+	}
+	return paths, nil
 }
 
 // Inside says whether sessions may be started in dir, given the workspace roots.

@@ -166,6 +166,9 @@ func acquire(ctx context.Context, h *home.Home) (*flock.Flock, error) {
 
 func (r *Runner) run(ctx context.Context) error {
 	pruneLogs(r.o.Home.Path("logs"), time.Now())
+	if err := keepRoots(r.o.Home, r.o.Roots); err != nil {
+		return err
+	}
 	secret := rand.Text()
 	// The channel outlives ctx by a moment, so that it can say that we stop.
 	server, err := control.Listen(context.WithoutCancel(ctx), secret, r)

@@ -785,9 +785,37 @@ func TestASecondRunnerDoesNotStart(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer lock.Unlock()
+	if err := keepRoots(h, []string{"/limited"}); err != nil { // the first one's
+		t.Fatal(err)
+	}
 	o := options(t, h.Dir)
+	o.Roots = []string{t.TempDir()}
 	if err := Run(t.Context(), o); err != ErrRunning {
 		t.Errorf("got %v, want %v", err, ErrRunning)
+	}
+	if got, err := LastRoots(h); err != nil || !slices.Equal(got, []string{"/limited"}) {
+		t.Errorf("the next runner would have the roots %q (%v)", got, err)
+	}
+}
+
+func TestTheRootsOfTheLatestRunnerAreKnownAfterItsEnd(t *testing.T) {
+	t.Parallel()
+	o := options(t, t.TempDir())
+	if got, err := LastRoots(o.Home); got != nil || err != nil {
+		t.Errorf("before any runner: %q, %v", got, err)
+	}
+	o.Roots = []string{t.TempDir()}
+	if err := startMachine(t, o).stop(); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := LastRoots(o.Home); err != nil || !slices.Equal(got, o.Roots) {
+		t.Errorf("got %q, %v, want %q", got, err, o.Roots)
+	}
+	if err := os.WriteFile(o.Home.Path(rootsFile), []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := LastRoots(o.Home); err == nil {
+		t.Error("roots that cannot be read count as none")
 	}
 }
 

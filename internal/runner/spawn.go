@@ -279,15 +279,18 @@ func (r *Runner) launch(ctx context.Context, a agent, in wire.SpawnRequest, dir 
 		r.children.remove(one)
 	}()
 	failed.PID = one.PID
-	if err := r.awaitReport(ctx, one); err == nil {
+	err = r.awaitReport(ctx, one)
+	switch {
+	case err == nil:
 		id, _ := r.children.session(one)
 		return id, failed, nil
-	} else if !errors.Is(err, errEnded) {
+	case errors.Is(err, errEnded):
+		failed.ExitCode, failed.Signal = exitOf(one.exit)
+		err = fmt.Errorf("%w (pid %d, %s)", err, one.PID, one.exit)
+	default:
 		r.end(context.WithoutCancel(ctx), one)
-		return "", failed, fmt.Errorf("%w%s", err, said(out.Name()))
 	}
-	failed.ExitCode, failed.Signal = exitOf(one.exit)
-	return "", failed, fmt.Errorf("the session ended before it was ready (pid %d, %s)%s", one.PID, one.exit, said(out.Name()))
+	return "", failed, fmt.Errorf("%w%s", err, said(out.Name()))
 }
 
 // errEnded says that a process ended without having had a session.
