@@ -253,7 +253,6 @@ func (p *Plane) answerFor(c *peer, id wire.SessionID, err error, ack socketio.Ac
 	}
 }
 
-// ping answers when everything emitted before it is durable.
 // watchers tells a process who watches its session.
 func (p *Plane) watchers(c *peer, raw json.RawMessage, ack socketio.Ack) {
 	var in wire.AskWatchers
@@ -268,6 +267,7 @@ func (p *Plane) watchers(c *peer, raw json.RawMessage, ack socketio.Ack) {
 	ack(p.watched(c.ns, in.SID))
 }
 
+// ping answers when everything emitted before it is durable.
 func (p *Plane) ping(c *peer, _ json.RawMessage, ack socketio.Ack) {
 	err := p.messages.Flush(c.durable(), func(err error) {
 		if err == nil {
