@@ -1,5 +1,6 @@
 /** Draws diagrams with Mermaid, which is fetched with the first one. */
 import type { MermaidConfig } from 'mermaid'
+import { hexOf } from './colour'
 
 export interface Drawing {
   /** The picture as an address: an image runs no script and loads nothing. */
@@ -46,7 +47,7 @@ async function render(code: string): Promise<Drawing> {
 
 function settings(): MermaidConfig {
   const dark = document.documentElement.dataset.theme !== 'light'
-  const ink = colour('--ink')
+  const ink = hexOf('--ink')
   return {
     startOnLoad: false,
     securityLevel: 'strict',
@@ -57,30 +58,18 @@ function settings(): MermaidConfig {
     fontFamily: 'system-ui, sans-serif',
     themeVariables: {
       darkMode: dark,
-      background: colour('--surface'),
-      primaryColor: colour('--sunken'),
+      background: hexOf('--surface'),
+      primaryColor: hexOf('--sunken'),
       primaryTextColor: ink,
-      primaryBorderColor: colour('--ink-3'),
-      secondaryColor: colour('--raised'),
-      tertiaryColor: colour('--surface'),
-      edgeLabelBackground: colour('--surface'),
-      lineColor: colour('--ink-2'),
+      primaryBorderColor: hexOf('--ink-3'),
+      secondaryColor: hexOf('--raised'),
+      tertiaryColor: hexOf('--surface'),
+      edgeLabelBackground: hexOf('--surface'),
+      lineColor: hexOf('--ink-2'),
       textColor: ink,
-      noteBkgColor: colour('--waits-soft'),
+      noteBkgColor: hexOf('--waits-soft'),
       noteTextColor: ink,
       fontSize: '14px',
     },
   }
-}
-
-/** A token as Mermaid can read it: it computes with hexadecimal colours only. */
-function colour(token: string): string {
-  const canvas = document.createElement('canvas')
-  canvas.width = canvas.height = 1
-  const context = canvas.getContext('2d')
-  if (!context) return ''
-  context.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(token)
-  context.fillRect(0, 0, 1, 1)
-  const [r = 0, g = 0, b = 0] = context.getImageData(0, 0, 1, 1).data
-  return `#${[r, g, b].map((n) => n.toString(16).padStart(2, '0')).join('')}`
 }

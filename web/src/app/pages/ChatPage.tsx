@@ -1,6 +1,6 @@
 import { useQuery } from '@tanstack/react-query'
 import { useNavigate, useParams, useSearch } from '@tanstack/react-router'
-import { CornerLeftUp, FolderOpen, GitFork, ListTree, SquareTerminal, Undo2 } from 'lucide-react'
+import { CornerLeftUp, FolderOpen, GitFork, ListTree, SquareTerminal } from 'lucide-react'
 import { useCallback, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
 import { api } from '@/api/hub'
 import { HubError, errorText } from '@/api/client'
@@ -9,8 +9,8 @@ import { useT } from '@/i18n'
 import { RequestCard } from '@/features/answer-request/RequestCard'
 import { headline } from '@/features/answer-request/facts'
 import { Controls, nextMode } from '@/features/control-session/Controls'
-import { auto, modelChoices, modelsQuery, nextModel } from '@/features/control-session/models'
 import { SessionMenu } from '@/features/control-session/SessionMenu'
+import { useNextModel } from '@/features/control-session/useNextModel'
 import { useSessionActions } from '@/features/control-session/useSessionActions'
 import { ContextMeter } from '@/features/read-session/ContextMeter'
 import { BlockView, UserBubble } from '@/features/read-session/BlockView'
@@ -21,6 +21,7 @@ import { Timeline, type Item, type TimelineHandle } from '@/features/read-sessio
 import { Composer, type ComposerHandle } from '@/features/send-message/Composer'
 import { OutgoingBubble } from '@/features/send-message/OutgoingBubble'
 import { QueueBar } from '@/features/send-message/QueueBar'
+import { TurnBackItems } from '@/features/turn-back/TurnBackItems'
 import { TurnBackDialog, type TurnBackWish } from '@/features/turn-back/TurnBackDialog'
 import { useLive, useMachines, useNow, useOnline, useOutbox, useSession, useWindow } from '@/live/hooks'
 import { isQueued } from '@/live/window'
@@ -31,7 +32,7 @@ import { encodePath } from '@/model/path'
 import { homePath, titleOf, toSummary } from '@/model/session'
 import { Button, IconButton } from '@/ui/Button'
 import { Dot } from '@/ui/Dot'
-import { MenuItem, MenuSeparator } from '@/ui/Menu'
+import { MenuItem } from '@/ui/Menu'
 import { Failure, Skeleton } from '@/ui/States'
 import { showToast } from '@/ui/toast'
 import { PageBar } from '../PageBar'
@@ -69,7 +70,7 @@ function Chat({ session }: { session: Session }) {
   const wide = useWide()
   const desk = useDesk()
   const online = useOnline()
-  const { hub, queries, windows, outbox } = useLive()
+  const { hub, windows, outbox } = useLive()
   const act = useSessionActions()
   const { data: machines = [] } = useMachines()
   const { window: rows, loading, error } = useWindow(session.id)
@@ -86,6 +87,7 @@ function Chat({ session }: { session: Session }) {
 
   const meta = session.metadata as Metadata | null
   const flavor = flavorOf(meta?.flavor)
+  const takeNextModel = useNextModel(session, flavor)
   const cwd = meta?.path ?? ''
   const machine = machines.find((m) => m.id === meta?.machineId)
   const host = machine ? machineName(machine) : (meta?.host.replace(/\.local$/, '') ?? '')
@@ -116,34 +118,13 @@ function Chat({ session }: { session: Session }) {
           return path ? { href: `/sessions/${session.id}/file?path=${encodePath(path)}&origin=chat`, onClick: () => openFile(path) } : null
         },
       },
-      renderActions: (message) => {
-        if (message.localId === null) return null
-        const wish = { localId: message.localId, text: message.text, attachments: message.attachments }
-        const fork = rights.forkAt(message.localId)
-        const rewind = rights.rewindTo(message.localId)
-        if (!fork && !rewind) return null
-        return (
-          <>
-            <MenuSeparator />
-            {fork ? (
-              <MenuItem icon={<GitFork />} onSelect={() => setTurnBack({ action: 'fork', message: wish })}>
-                {t('turnBack.fork')}
-              </MenuItem>
-            ) : null}
-            {rewind ? (
-              <MenuItem icon={<Undo2 />} danger onSelect={() => setTurnBack({ action: 'rewind', message: wish })}>
-                {t('turnBack.rewind')}
-              </MenuItem>
-            ) : null}
-          </>
-        )
-      },
+      renderActions: (message) => <TurnBackItems rights={rights} message={message} onWish={setTurnBack} />,
       renderRequest: (tool: Tool) => {
         const request = session.agentState?.requests?.[tool.id]
         return request ? <RequestCard sessionId={session.id} requestId={tool.id} request={request} flavor={meta?.flavor} place={place} since={request.createdAt ?? session.updatedAt} /> : null
       },
     }
-  }, [session, cwd, open, navigate, goto, meta?.flavor, place, rights, t])
+  }, [session, cwd, open, navigate, goto, meta?.flavor, place, rights])
 
   // A prompt the turn began with is a bubble; what waits behind a turn is in the queue.
   const now = useNow(1000, rows.rows.some(isQueued))
@@ -215,18 +196,6 @@ function Chat({ session }: { session: Session }) {
     setTakenOver(false)
     await outbox.add(session.id, { text, attachments, scheduledAt })
     requestAnimationFrame(() => timeline.current?.toEnd())
-  }
-
-  async function takeNextModel() {
-    try {
-      const told = flavor.models.length > 0 ? undefined : await queries.fetchQuery(modelsQuery(hub, session, flavor))
-      const next = nextModel(session, modelChoices(session, flavor, told, t))
-      if (!next) return
-      await api.setModel(hub, session.id, next.value === auto ? null : next.value)
-      showToast({ text: t('control.modelNow', { model: next.label }) }, 2000)
-    } catch (failure) {
-      showToast({ text: t('control.failed'), detail: errorText(failure) })
-    }
   }
 
   const onOlder = useCallback(() => void windows.loadOlder(session.id), [windows, session.id])
@@ -319,7 +288,7 @@ function Chat({ session }: { session: Session }) {
                 controls={<Controls session={session} />}
                 onSend={send}
                 onAbort={() => void act.abort(session.id)}
-                {...(session.active && flavor.model !== 'none' && flavor.id !== 'pi' ? { onNextModel: () => void takeNextModel() } : {})}
+                {...(takeNextModel ? { onNextModel: () => void takeNextModel() } : {})}
                 onNextMode={() => {
                   const mode = nextMode(session)
                   if (mode) void api.setPermissionMode(hub, session.id, mode).catch((e: unknown) => showToast({ text: t('control.failed'), detail: errorText(e) }))

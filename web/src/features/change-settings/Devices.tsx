@@ -9,8 +9,9 @@ import { dayAndTime } from '@/model/time'
 import { Button } from '@/ui/Button'
 import { Confirm } from '@/ui/Dialog'
 import { SettingRow } from '@/ui/Fields'
-import { Code } from './Code'
+import { QRCode } from './QRCode'
 import { NewDevice } from './NewDevice'
+import { SettingError } from './SettingError'
 import { signInLink, type Client } from './signInLink'
 
 /** Who is signed in, signing in elsewhere, and signing out here. */
@@ -75,7 +76,7 @@ function OwnToken({ client }: { client: Client }) {
           </Button>
         )}
       </SettingRow>
-      {shown ? <Code link={signInLink(client, hub.base, hub.accessToken)} /> : null}
+      {shown ? <QRCode link={signInLink(client, hub.base, hub.accessToken)} /> : null}
     </>
   )
 }
@@ -120,11 +121,7 @@ function Tokens({ list }: { list: readonly AccessToken[] }) {
           )}
         </SettingRow>
       ))}
-      {error ? (
-        <p role="alert" className="py-2 text-s text-bad">
-          {t('push.failed', { error })}
-        </p>
-      ) : null}
+      <SettingError error={error} />
       <Confirm
         open={asking !== null}
         onClose={() => setAsking(null)}

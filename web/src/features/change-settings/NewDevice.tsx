@@ -7,7 +7,7 @@ import { useLive } from '@/live/hooks'
 import { Button } from '@/ui/Button'
 import { Dialog } from '@/ui/Dialog'
 import { Field, Segmented, SettingRow, Switch, TextInput } from '@/ui/Fields'
-import { Code } from './Code'
+import { QRCode } from './QRCode'
 import { signInLink, type Client } from './signInLink'
 
 /** Signs in another device with a token of its own, which can be taken back without touching the others. */
@@ -54,7 +54,7 @@ export function NewDevice() {
       <Dialog open={open} onClose={close} title={t('devices.another')}>
         {token ? (
           <div className="px-4 pb-4">
-            <Code link={signInLink(client, hub.base, token)} />
+            <QRCode link={signInLink(client, hub.base, token)} />
             <p className="text-center text-s text-ink-2">{t('devices.once')}</p>
           </div>
         ) : (

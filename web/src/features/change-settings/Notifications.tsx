@@ -9,6 +9,7 @@ import { dayAndTime } from '@/model/time'
 import { Button } from '@/ui/Button'
 import { SettingRow, Switch, TextInput } from '@/ui/Fields'
 import { deviceId, disablePush, enablePush, pushState, setWishes, wishes, type PushState, type Wishes } from './push'
+import { SettingError } from './SettingError'
 
 const hints: Record<PushState, Key> = { unsupported: 'push.unsupported', blocked: 'push.blocked', off: 'push.off', on: 'push.on' }
 const kinds: readonly [NoticeType, Key][] = [
@@ -54,11 +55,7 @@ export function Notifications() {
       <SettingRow label={t('push.thisDevice')} hint={t(hints[state])}>
         {(id) => <Switch id={id} checked={state === 'on'} disabled={busy || state === 'unsupported' || state === 'blocked'} onChange={(on) => void attempt(async () => setState(await (on ? enablePush(hub, t) : disablePush(hub))))} />}
       </SettingRow>
-      {error ? (
-        <p role="alert" className="py-2 text-s text-bad">
-          {t('push.failed', { error })}
-        </p>
-      ) : null}
+      <SettingError error={error} />
       {state === 'on' ? (
         <>
           {kinds.map(([kind, label]) => (
@@ -120,11 +117,7 @@ function Browsers() {
           }
         </SettingRow>
       ))}
-      {error ? (
-        <p role="alert" className="py-2 text-s text-bad">
-          {t('push.failed', { error })}
-        </p>
-      ) : null}
+      <SettingError error={error} />
     </section>
   )
 }

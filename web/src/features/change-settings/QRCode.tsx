@@ -6,7 +6,7 @@ import { copyText } from '@/ui/copy'
 import { showToast } from '@/ui/toast'
 
 /** A link to be scanned, or copied. */
-export function Code({ link }: { link: string }) {
+export function QRCode({ link }: { link: string }) {
   const t = useT()
   const path = useMemo(() => {
     const { data, size } = encode(link, { ecc: 'M', border: 2 })

@@ -7,6 +7,7 @@ import { io, type Socket } from 'socket.io-client'
 import { useT } from '@/i18n'
 import { useLive } from '@/live/hooks'
 import { newId } from '@/model/id'
+import { hexOf } from '@/ui/colour'
 import { cx } from '@/ui/cx'
 import { Keys } from './Keys'
 import { withModifiers, type Modifiers } from './input'
@@ -21,19 +22,7 @@ interface Props {
 
 const fontKey = 'hapi-terminal-font-size'
 
-const color = (name: string) => {
-  // xterm reads plain colours only; a canvas knows every notation.
-  const canvas = document.createElement('canvas')
-  canvas.width = canvas.height = 1
-  const ctx = canvas.getContext('2d')
-  if (!ctx) return ''
-  ctx.fillStyle = getComputedStyle(document.documentElement).getPropertyValue(name)
-  ctx.fillRect(0, 0, 1, 1)
-  const [r = 0, g = 0, b = 0] = ctx.getImageData(0, 0, 1, 1).data
-  return `#${[r, g, b].map((n) => n.toString(16).padStart(2, '0')).join('')}`
-}
-
-const theme = () => ({ background: color('--raised'), foreground: color('--ink'), cursor: color('--accent'), selectionBackground: color('--line'), red: color('--bad'), green: color('--good'), yellow: color('--code-3'), blue: color('--works'), magenta: color('--code-1'), cyan: color('--code-4'), black: color('--ink-2'), white: color('--ink') })
+const theme = () => ({ background: hexOf('--raised'), foreground: hexOf('--ink'), cursor: hexOf('--accent'), selectionBackground: hexOf('--line'), red: hexOf('--bad'), green: hexOf('--good'), yellow: hexOf('--code-3'), blue: hexOf('--works'), magenta: hexOf('--code-1'), cyan: hexOf('--code-4'), black: hexOf('--ink-2'), white: hexOf('--ink') })
 
 /** A shell on the session's machine. */
 export function Terminal({ sessionId, touch, onState }: Props) {
