@@ -65,6 +65,7 @@ export default defineConfig({
     emptyOutDir: true,
     target,
     modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 700, // Mermaid's largest, which only a diagram fetches
   },
   server: { proxy: { '/api': 'http://127.0.0.1:3006', '/health': 'http://127.0.0.1:3006', '/socket.io': { target: 'http://127.0.0.1:3006', ws: true } } },
 })
