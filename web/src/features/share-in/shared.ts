@@ -15,12 +15,13 @@ export interface RemoteFile {
 export function readFragment(fragment: string): { title: string; text: string; url: string; file: RemoteFile | null } {
   const params = new URLSearchParams(fragment.replace(/^#/, ''))
   const of = (name: string) => params.get(name) ?? ''
-  const file = of('fileUrl')
+  const address = of('fileUrl')
+  const file = /^https?:\/\//i.test(address) && URL.canParse(address) ? new URL(address) : null
   return {
     title: of('title'),
     text: of('text'),
     url: of('url'),
-    file: /^https?:\/\//i.test(file) ? { url: file, name: of('fileName') || (new URL(file).pathname.split('/').at(-1) ?? '') || 'file', type: of('fileType') } : null,
+    file: file && { url: file.href, name: of('fileName') || file.pathname.split('/').at(-1) || 'file', type: of('fileType') },
   }
 }
 
