@@ -170,6 +170,9 @@ func (c *conversation) work(ctx context.Context, proc *process, t *turn, p agent
 	proc.withdrawAsks(errFinished)
 	interrupted, worked := t.state()
 	if o.err != nil {
+		if proc.gone() { // what it said before comes first
+			proc.settle()
+		}
 		c.settle("The turn broke off")
 		if interrupted {
 			return agent.ErrInterrupted
@@ -274,7 +277,7 @@ func (c *conversation) Interrupt(ctx context.Context) error {
 		t.interrupt()
 		return nil
 	}
-	c.abort(proc)
+	c.abort(proc, errAborted)
 	wait := time.NewTimer(interruptWithin)
 	defer wait.Stop()
 	select {
@@ -290,25 +293,26 @@ func (c *conversation) Interrupt(ctx context.Context) error {
 	return nil
 }
 
-// abort asks the agent to end its turn, and withdraws what it asked.
-func (c *conversation) abort(proc *process) {
+// abort asks the agent to end its turn, and withdraws what it asked: in this
+// order, as an agent that only learns that a tool was canceled goes on with the
+// turn and tells the model.
+func (c *conversation) abort(proc *process, why error) {
 	if t, _ := c.current(); t != nil {
 		t.interrupt()
 	}
-	proc.withdrawAsks(errAborted)
 	if n := proc.native(); n != nil {
 		err := proc.conn.SendNotification(context.Background(), sdk.AgentMethodSessionCancel, map[string]any{"sessionId": n.id})
 		if err != nil {
 			c.log.Debug("the agent could not be asked to stop", "err", err)
 		}
 	}
+	proc.withdrawAsks(why)
 }
 
 // abandon stops a turn that nobody waits for any more.
 func (c *conversation) abandon(ctx context.Context, proc *process) {
 	proc.remember()
-	proc.withdrawAsks(errEnded)
-	c.abort(proc)
+	c.abort(proc, errEnded)
 	c.settle(context.Cause(ctx).Error())
 }
 

@@ -134,7 +134,9 @@ var fakes = map[string]func(f *fake, text string) any{
 	},
 	"dies": func(f *fake, text string) any {
 		if text == "Die" {
-			f.say("I am going.")
+			for range lastWords {
+				f.say("I am going. ")
+			}
 			fmt.Fprintln(os.Stderr, "out of memory")
 			os.Exit(7)
 		}

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tidwall/gjson"
 )
@@ -30,7 +31,7 @@ type feed struct {
 	lines *bufio.Reader
 	log   *slog.Logger
 	room  chan struct{} // a token for every notification that waits
-	ended <-chan struct{}
+	cut   chan struct{} // closed when nobody waits for the rest of an ended agent
 	begin chan struct{} // closed when the connection may read
 
 	rest  []byte // of the message being read
@@ -41,8 +42,8 @@ type feed struct {
 	broken bool   // and one that came among messages
 }
 
-func newFeed(output io.Reader, ended <-chan struct{}, log *slog.Logger) *feed {
-	return &feed{lines: bufio.NewReaderSize(output, 64<<10), log: log, room: make(chan struct{}, pace), begin: make(chan struct{}), ended: ended}
+func newFeed(output io.Reader, log *slog.Logger) *feed {
+	return &feed{lines: bufio.NewReaderSize(output, 64<<10), log: log, room: make(chan struct{}, pace), begin: make(chan struct{}), cut: make(chan struct{})}
 }
 
 // handled says that a notification was dealt with.
@@ -50,6 +51,19 @@ func (f *feed) handled() {
 	select {
 	case <-f.room:
 	default:
+	}
+}
+
+// drain waits until all that was read is dealt with; nothing is read any more.
+func (f *feed) drain(within time.Duration) {
+	patience := time.NewTimer(within)
+	defer patience.Stop()
+	for range pace {
+		select {
+		case f.room <- struct{}{}:
+		case <-patience.C:
+			return
+		}
 	}
 }
 
@@ -83,6 +97,9 @@ func (f *feed) take(line []byte) error {
 		return nil
 	}
 	method, id := gjson.GetBytes(line, "method"), gjson.GetBytes(line, "id")
+	if method.Exists() && method.Type != gjson.String { // the connection would not hand it on
+		return nil
+	}
 	// The connection deals with its own notifications at once.
 	notification := method.Exists() && !id.Exists() && !strings.HasPrefix(method.Str, "$/")
 	if len(line) > longestLine {
@@ -105,7 +122,7 @@ func (f *feed) take(line []byte) error {
 	for range waits {
 		select {
 		case f.room <- struct{}{}:
-		case <-f.ended:
+		case <-f.cut:
 			return io.EOF
 		}
 	}

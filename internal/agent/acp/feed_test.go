@@ -17,7 +17,7 @@ func TestARequestWaitsForWhatWasSaidBeforeIt(t *testing.T) {
 		const said = `{"jsonrpc":"2.0","method":"session/update","params":{}}`
 		const asked = `{"jsonrpc":"2.0","id":1,"method":"session/request_permission","params":{}}`
 		output := strings.Join([]string{said, `{"jsonrpc":"2.0","method":"$/cancel_request","params":{}}`, said, asked, ""}, "\n")
-		f := newFeed(strings.NewReader(output), make(chan struct{}), slog.New(slog.DiscardHandler))
+		f := newFeed(strings.NewReader(output), slog.New(slog.DiscardHandler))
 		close(f.begin)
 		lines := make(chan string, 10)
 		go func() {

@@ -82,7 +82,7 @@ func (c *conversation) permission(ctx context.Context, p *process, params json.R
 		return cancelled(), nil //nolint:nilerr // that nobody decided is an answer too
 	}
 	if d.Decision == wire.DecisionAbort {
-		c.abort(p)
+		c.abort(p, errAborted)
 		return cancelled(), nil
 	}
 	return answer(in.Options, d), nil
@@ -194,7 +194,7 @@ func (c *conversation) question(ctx context.Context, p *process, r agent.Permiss
 	case err != nil:
 		return cancelled(), nil //nolint:nilerr // likewise
 	case d.Decision == wire.DecisionAbort:
-		c.abort(p)
+		c.abort(p, errAborted)
 		return cancelled(), nil
 	case !d.Approved:
 		return answer(all, d), nil

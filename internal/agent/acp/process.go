@@ -112,7 +112,7 @@ func startProcess(ctx context.Context, o processOptions) (*process, error) {
 		return nil, errors.Join(err, files.close())
 	}
 	p.stdout = output
-	p.feed = newFeed(output, p.exited, o.log)
+	p.feed = newFeed(output, o.log)
 	p.conn = sdk.NewConnection(func(ctx context.Context, method string, params json.RawMessage) (any, *sdk.RequestError) {
 		return p.serve(ctx, o.serve, method, params)
 	}, p, p.feed)
@@ -168,9 +168,11 @@ func (p *process) wait() {
 	case <-p.conn.Done():
 	case <-time.After(readWithin): // somebody else holds its output open
 	}
+	close(p.feed.cut)
 	_ = p.stdout.Close() // ends the reading, if it has not ended
 	<-p.conn.Done()
 	p.withdrawAsks(errEnded)
+	p.feed.drain(readWithin)
 	p.mu.Lock()
 	p.closed = true
 	p.mu.Unlock()
