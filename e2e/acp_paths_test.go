@@ -28,7 +28,7 @@ func installed(t *testing.T, name, path string) string {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("%s is not installed, run `npm ci` in e2e: %v", name, err)
+		t.Fatalf("%s is not installed, run `make e2e/node_modules`: %v", name, err)
 	}
 	return path
 }

@@ -28,7 +28,7 @@ func codexPath(t *testing.T) string {
 	}
 	found, err := filepath.Glob(pattern)
 	if err != nil || len(found) != 1 {
-		t.Fatalf("codex is not installed, run `npm ci` in e2e: %v", err)
+		t.Fatalf("codex is not installed, run `make e2e/node_modules`: %v", err)
 	}
 	return found[0]
 }

@@ -61,7 +61,7 @@ func claudePath(t *testing.T) string {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(path); err != nil {
-		t.Fatalf("claude is not installed, run `npm ci` in e2e: %v", err)
+		t.Fatalf("claude is not installed, run `make e2e/node_modules`: %v", err)
 	}
 	return path
 }
