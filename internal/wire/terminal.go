@@ -12,7 +12,9 @@ import "time"
 // Any number of browsers may create the terminal with one id: each is shown what
 // it printed and may type, and the shell has the size that fits into all of them.
 // A close of one of several only ends what that browser sees; the last one's
-// closes the shell. A browser asks for the ids with terminal:list and an ack.
+// closes the shell. A detach leaves the shell running in any case. A browser asks
+// for the ids with terminal:list and an ack, and creates with join what it means
+// to find there.
 const (
 	EventTerminalCreate = "terminal:create" // browser to hub
 	EventTerminalList   = "terminal:list"   // browser to hub, answered by ack
@@ -20,7 +22,8 @@ const (
 	EventTerminalWrite  = "terminal:write"
 	EventTerminalResize = "terminal:resize"
 	EventTerminalClose  = "terminal:close"
-	EventTerminalReady  = "terminal:ready" // process to hub to browser
+	EventTerminalDetach = "terminal:detach" // browser to hub
+	EventTerminalReady  = "terminal:ready"  // process to hub to browser
 	EventTerminalOutput = "terminal:output"
 	EventTerminalExit   = "terminal:exit"
 	EventTerminalError  = "terminal:error"
@@ -33,6 +36,7 @@ type TerminalOpen struct {
 	TerminalID string    `json:"terminalId"`
 	Cols       int       `json:"cols"`
 	Rows       int       `json:"rows"`
+	Join       bool      `json:"join,omitempty"` // browser to hub: only if it is open
 }
 
 // TerminalData is input or output of a shell.
@@ -67,6 +71,7 @@ type TerminalSummary struct {
 	Cols       int    `json:"cols"`
 	Rows       int    `json:"rows"`
 	UsedAt     Millis `json:"usedAt"`
+	Line       string `json:"line,omitempty"` // the last one it printed, as plain text
 }
 
 // TerminalExit says that a shell ended by itself.

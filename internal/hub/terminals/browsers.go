@@ -57,6 +57,7 @@ func (s *Service) Serve(io *socketio.Server, gate Gate) {
 		wire.EventTerminalWrite:    s.write,
 		wire.EventTerminalResize:   s.resize,
 		wire.EventTerminalClose:    s.close,
+		wire.EventTerminalDetach:   s.detached,
 		wire.EventAgentSubscribe:   s.subscribe,
 		wire.EventAgentUnsubscribe: s.unsubscribe,
 		wire.EventAgentResize:      s.agentResize,
@@ -136,6 +137,13 @@ func (s *Service) close(c *socketio.Socket, ns wire.Namespace, raw json.RawMessa
 	var in wire.TerminalRef
 	if json.Unmarshal(raw, &in) == nil {
 		s.Close(ns, c, in.TerminalID)
+	}
+}
+
+func (s *Service) detached(c *socketio.Socket, ns wire.Namespace, raw json.RawMessage) {
+	var in wire.TerminalRef
+	if json.Unmarshal(raw, &in) == nil {
+		s.Detach(ns, c, in.TerminalID)
 	}
 }
 

@@ -2,6 +2,7 @@ package terminals
 
 import (
 	"bytes"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -30,6 +31,45 @@ func (s *scrollback) add(data string) {
 func (s *scrollback) text() string {
 	s.cut()
 	return string(s.b)
+}
+
+// Bounds of the line that stands for a terminal.
+const (
+	lineBefore = 16 << 10 // bytes of output that are looked at
+	lineMost   = 160      // characters of it
+)
+
+// lastLine is the last line with something on it, without what only a terminal
+// understands: a word on what goes on there.
+func (s *scrollback) lastLine() string {
+	var state sequence
+	var line, last []byte
+	end := func() {
+		if text := bytes.TrimSpace(line); len(text) > 0 {
+			last = append(last[:0], text...)
+		}
+		line = line[:0]
+	}
+	from := 0
+	if len(s.b) > lineBefore {
+		from = safeCut(s.b, len(s.b)-lineBefore)
+	}
+	for _, c := range s.b[from:] {
+		was := state
+		state = state.next(c)
+		switch {
+		case was != ground || state != ground:
+		case c == '\n', c == '\r': // what follows a return is written over it
+			end()
+		case c == '\b' && len(line) > 0:
+			line = line[:len(line)-1]
+		case c >= ' ' && c != 0x7f:
+			line = append(line, c)
+		}
+	}
+	end()
+	text := []rune(strings.ToValidUTF8(string(last), ""))
+	return string(text[:min(len(text), lineMost)])
 }
 
 // cut shortens the buffer to kept bytes at most.

@@ -35,6 +35,29 @@ func TestCutsAreSafe(t *testing.T) {
 	}
 }
 
+func TestTheLastLineStandsForATerminal(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct{ in, want string }{
+		"nothing":              {"", ""},
+		"a prompt":             {"$ ls\r\na b\r\n\x1b[32mada@studio\x1b[0m:~$ ", "ada@studio:~$"},
+		"one line":             {"$ make", "$ make"},
+		"empty lines after it": {"ok  hapi\r\n\r\n \r\n", "ok  hapi"},
+		"written over":         {"10 %\r99 %", "99 %"},
+		"typed and taken back": {"$ lss\b\x1b[K", "$ ls"},
+		"a title":              {"\x1b]0;a title\x07vim", "vim"},
+		"not whole":            {"\xc3(ok", "(ok"},
+		"long":                 {strings.Repeat("é", 200), strings.Repeat("é", lineMost)},
+		"much before it":       {strings.Repeat("x\n", lineBefore) + "end", "end"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if got := (&scrollback{[]byte(tt.in)}).lastLine(); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
 func TestScrollbackIsBounded(t *testing.T) {
 	t.Parallel()
 	var s scrollback

@@ -137,6 +137,7 @@ func (s *Service) Create(ns wire.Namespace, browser Peer, in wire.TerminalOpen) 
 		t.viewers = append(t.viewers, v)
 	}
 	v.cols, v.rows = in.Cols, in.Rows
+	in.Join = false // the process has no say in it
 	t.process, t.usedAt = process, s.now()
 	t.cols, t.rows = t.size()
 	in.Cols, in.Rows = t.cols, t.rows
@@ -162,7 +163,7 @@ func (s *Service) List(ns wire.Namespace, session wire.SessionID) wire.TerminalL
 	for _, t := range s.terminals {
 		if t.session == session {
 			list.Terminals = append(list.Terminals, wire.TerminalSummary{
-				TerminalID: t.id, Viewers: len(t.viewers), Busy: s.busy(t), Cols: t.cols, Rows: t.rows, UsedAt: wire.At(t.usedAt),
+				TerminalID: t.id, Viewers: len(t.viewers), Busy: s.busy(t), Cols: t.cols, Rows: t.rows, UsedAt: wire.At(t.usedAt), Line: t.shown.lastLine(),
 			})
 		}
 	}
@@ -172,7 +173,11 @@ func (s *Service) List(ns wire.Namespace, session wire.SessionID) wire.TerminalL
 	return list
 }
 
-const textInactive = "Session is inactive or unavailable."
+// What stands in the way of a terminal, in words that clients may know.
+const (
+	textInactive = "Session is inactive or unavailable."
+	textClosed   = "This shell has been closed."
+)
 
 // refuse is why a terminal cannot be opened; "" if it can. The order is what
 // clients know. The caller holds mu.
@@ -181,6 +186,9 @@ func (s *Service) refuse(inactive error, t *terminal, browser, process Peer, in 
 		return textInactive
 	}
 	again := t != nil && t.session == in.SessionID
+	if in.Join && !again {
+		return textClosed
+	}
 	if !again {
 		ofBrowser, ofSession := s.count(browser, in.SessionID)
 		if ofBrowser >= s.max {
@@ -292,6 +300,22 @@ func (s *Service) Close(ns wire.Namespace, browser Peer, id string) {
 	}
 }
 
+// Detach ends what a browser sees of a terminal. The shell goes on, for others or
+// for whoever comes back.
+func (s *Service) Detach(ns wire.Namespace, browser Peer, id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t, v := s.seen(ns, browser, id); v != nil {
+		s.detach(t, v)
+	}
+}
+
+// detach is Detach for callers that hold mu.
+func (s *Service) detach(t *terminal, v *viewer) {
+	t.leave(v)
+	t.detachedAt = s.now()
+}
+
 // BrowserGone leaves the browser's terminals to the others that look at them, or
 // to whoever comes back.
 func (s *Service) BrowserGone(browser Peer) {
@@ -299,8 +323,7 @@ func (s *Service) BrowserGone(browser Peer) {
 	defer s.mu.Unlock()
 	for _, t := range s.terminals {
 		if v := t.viewer(browser); v != nil {
-			t.leave(v)
-			t.detachedAt = s.now()
+			s.detach(t, v)
 		}
 	}
 	for id := range s.agents {

@@ -392,6 +392,42 @@ func TestSeveralBrowsersUseOneShell(t *testing.T) {
 	check(t, "the last one closes it", process.since(), `close {"sessionId":"s","terminalId":"a"}`)
 }
 
+func TestAnOpenShellIsJoinedAndLeft(t *testing.T) {
+	t.Parallel()
+	w, process := newWorld(t)
+	desk, phone := &fakePeer{}, &fakePeer{}
+	w.open(desk, "s", "a")
+	w.print(process, "a", "$ make\r\n")
+	desk.since()
+	process.since()
+	join := func(session wire.SessionID, id string) {
+		w.Create("ns", phone, wire.TerminalOpen{SessionID: session, TerminalID: id, Cols: 80, Rows: 24, Join: true})
+	}
+
+	join("s", "gone") // nothing is opened in its place
+	join("s2", "a")   // nor is another session's
+	check(t, "not there", phone.since(), refusal("gone", textClosed), refusal("a", textClosed))
+	check(t, "the process", process.since())
+
+	join("s", "a")
+	check(t, "the phone", phone.since(), `output {"terminalId":"a","data":"$ make\r\n"}`)
+	check(t, "the process", process.since(), `open {"sessionId":"s","terminalId":"a","cols":80,"rows":24}`)
+	if list := w.List("ns", "s").Terminals; len(list) != 1 || list[0].Viewers != 2 || list[0].Line != "$ make" {
+		t.Errorf("list: %+v", list)
+	}
+
+	w.Detach("ns", phone, "a")
+	w.Detach("ns", desk, "a")
+	w.Detach("ns", desk, "a") // it has left already
+	w.Write("ns", desk, "a", "x")
+	check(t, "a shell that was left goes on, untouched", process.since())
+	if list := w.List("ns", "s").Terminals; len(list) != 1 || list[0].Viewers != 0 {
+		t.Errorf("list: %+v", list)
+	}
+	join("s", "a")
+	check(t, "and is found again", phone.since(), `output {"terminalId":"a","data":"$ make\r\n"}`)
+}
+
 func TestABrowserThatDoesNotReadHoldsUpNobodyElse(t *testing.T) {
 	t.Parallel()
 	w, process := newWorld(t)
