@@ -3,13 +3,17 @@
 package e2e
 
 import (
+	"bufio"
+	"context"
 	"fmt"
+	"io"
 	"os/exec"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"hapi/internal/agent/child"
 )
@@ -115,5 +119,33 @@ func TestNoCodexOutlivesItsSession(t *testing.T) {
 			c.end(w, processes)
 			w.waitGone(processes)
 		})
+	}
+}
+
+// TestSignalAtTheStartEndsTheSession sends it when the session says its first word.
+func TestSignalAtTheStartEndsTheSession(t *testing.T) {
+	w := newWorld(t)
+	for range 5 {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		cmd := exec.CommandContext(ctx, hapi, "demo")
+		cmd.Dir, cmd.Env, cmd.WaitDelay = w.project, w.env(), time.Second
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		said := bufio.NewReader(out)
+		first, err := said.ReadString('\n')
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Process.Signal(syscall.SIGTERM) // it may be too late only if it ended by itself
+		rest, _ := io.ReadAll(said)             // what it says is shown below
+		if err := cmd.Wait(); err != nil {
+			t.Fatalf("the session ended with %v; it said:\n%s%s", err, first, rest)
+		}
+		cancel()
 	}
 }

@@ -79,10 +79,14 @@ func (l launch) run(cmd *cobra.Command) error {
 		return err
 	}
 	link := func(id wire.SessionID) string { return fmt.Sprintf("%s/sessions/%s", c.APIURL.Text, id) }
+	running := untilSignal(ctx) // from before there is a session: a signal in between must end it
 	s, err := session.Start(ctx, client, session.Options{
 		Agent: l.agent, Begin: l.begin, Screen: l.screen(atTerminal), Link: link, Peers: peersOf(c), Logger: logger, Facts: l.facts(data, c), Open: l.open,
 	})
 	if err != nil {
+		if running.Err() != nil {
+			return exitCode(130)
+		}
 		return explainStart(err, c)
 	}
 	if atTerminal {
@@ -91,7 +95,7 @@ func (l launch) run(cmd *cobra.Command) error {
 		fmt.Fprintf(out, "%s is waiting for you at %s\nDirectory: %s\nPress Ctrl-C to end the session.\n", l.label, link(s.ID()), dir)
 	}
 	defer slim()()
-	ending := s.Run(untilSignal(ctx))
+	ending := s.Run(running)
 	if !atTerminal || ending.Reason != session.EndCompleted {
 		fmt.Fprintf(out, "The session has ended: %s\n", ending.Archive)
 	}
