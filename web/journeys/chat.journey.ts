@@ -265,3 +265,26 @@ describe('what goes along', () => {
     await until('the mode is set', () => agent.calls.some((c) => c.method === 'set-session-config' && c.params.permissionMode === 'acceptEdits'))
   })
 })
+
+describe('a shell', () => {
+  test('that one browser has open is joined by another, and left running', async () => {
+    const agent = await stage.hub.agent(folder('shells'))
+    const desktop = await stage.at(`/sessions/${agent.id}/terminal`, { size: desk })
+    await desktop.getByText('migrate.sql').first().waitFor() // none was open: it has its own at once
+    const mobile = await stage.at(`/sessions/${agent.id}/terminal`)
+    const shells = mobile.getByRole('list', { name: 'Open shells' }).getByRole('button')
+    await shells.filter({ hasText: 'ada@studio:~/src/app$' }).filter({ hasText: '1 browser looks' }).waitFor()
+    expect(await barriers(mobile)).toEqual([])
+    await shells.first().click()
+    await mobile.getByText('migrate.sql').first().waitFor() // what it printed before
+    await desktop.getByRole('textbox', { name: /Terminal input/ }).pressSequentially('make me')
+    await mobile.getByText('make me').first().waitFor()
+
+    for (const page of [desktop, mobile]) await page.getByRole('button', { name: 'Other shells' }).click()
+    await shells.filter({ hasText: 'make me' }).filter({ hasText: 'nobody looks' }).waitFor() // it goes on
+    await shells.first().click()
+    await mobile.getByText('migrate.sql').first().waitFor()
+    await mobile.getByRole('button', { name: 'Back' }).click() // the last one closes it
+    await desktop.getByText('No shell is open.').waitFor()
+  })
+})

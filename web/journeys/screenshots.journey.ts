@@ -3,15 +3,17 @@ import { createECDH, randomBytes } from 'node:crypto'
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
+import { io, type Socket } from 'socket.io-client'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { scene, type Scene } from './scene'
-import { Hub, desk, launch, phone, token, visit, type Look } from './world'
+import { Hub, desk, launch, phone, token, visit, type Agent, type Look } from './world'
 
 const only = process.env.ONLY?.split(',')
 const out = resolve(import.meta.dirname, '../screenshots')
 let hub: Hub
 let browser: Browser
 let day: Scene
+let elsewhere: Socket | null = null
 
 beforeAll(async () => {
   if (!only) rmSync(out, { recursive: true, force: true })
@@ -20,9 +22,11 @@ beforeAll(async () => {
   browser = await launch()
   day = await scene(hub)
   await others(hub)
+  await shells(hub, day.cache)
 })
 afterAll(async () => {
   writeIndex()
+  elsewhere?.disconnect()
   await browser?.close()
   await hub?.stop()
 })
@@ -44,6 +48,13 @@ interface Screen {
   /** Another space of the hub than that of the scene. */
   namespace?: string
   act?(page: Page): Promise<unknown>
+}
+
+/** The first look opens the shell, the others find it. */
+async function intoShell(page: Page) {
+  const open = page.getByRole('list', { name: 'Open shells' }).getByRole('button').first()
+  if (await open.isVisible()) await open.click()
+  await page.locator('text=connected').waitFor()
 }
 
 const both = ['phone-light', 'desk-dark']
@@ -90,7 +101,8 @@ const screens: Screen[] = [
   { name: 'tree', title: 'All files', path: () => `/sessions/${day.login.id}/files?tab=directories`, ready: 'text=auth', looks: both },
   { name: 'diff', title: 'A difference', path: () => `/sessions/${day.login.id}/file?path=${btoa('auth/session.ts')}&staged=true`, ready: 'text=isLocal' },
   { name: 'file', title: 'A file', path: () => `/sessions/${day.login.id}/file?path=${btoa('auth/session.ts')}&view=file`, ready: 'text=where the person came' },
-  { name: 'terminal', title: 'A terminal', path: () => `/sessions/${day.login.id}/terminal`, ready: 'text=connected' },
+  { name: 'terminal', title: 'A terminal', path: () => `/sessions/${day.login.id}/terminal`, ready: 'text=/connected|open shell/', act: intoShell },
+  { name: 'shells', title: 'The shells that are open', path: () => `/sessions/${day.cache.id}/terminal`, ready: 'text=a program runs' },
   { name: 'settings', title: 'Settings', path: () => '/settings', ready: 'text=Notifications' },
   { name: 'display', title: 'Settings: display', path: () => '/settings/display', ready: 'text=Text size', looks: both },
   { name: 'notifications', title: 'Settings: notifications', path: () => '/settings/notifications', ready: 'text=Told of what happens' },
@@ -147,6 +159,18 @@ test.each(screens.filter((s) => !only || only.includes(s.name)))('$name', async 
 
 /** As a browser makes them: the hub lets go of those whose keys cannot be. */
 const pushKeys = () => ({ p256dh: createECDH('prime256v1').generateKeys('base64url'), auth: randomBytes(16).toString('base64url') })
+
+/** Shells that another browser has open. */
+async function shells(at: Hub, agent: Agent) {
+  const { token: jwt } = await at.post<{ token: string }>('/api/auth', { accessToken: token })
+  elsewhere = io(`${at.url}/terminal`, { transports: ['websocket'], auth: { token: jwt } })
+  for (const [terminalId, line, busy] of [['a', '$ npm run dev\r\n  Local: http://localhost:5173/\r\n', true], ['b', '$ ', false]] as const) {
+    const opened = new Promise((done) => elsewhere?.once('terminal:ready', done))
+    elsewhere.emit('terminal:create', { sessionId: agent.id, terminalId, cols: 100, rows: 30 })
+    await opened
+    agent.shell(terminalId, line, busy)
+  }
+}
 
 /** Other devices of the same person. */
 async function others(at: Hub) {

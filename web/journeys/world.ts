@@ -164,6 +164,7 @@ export class Agent {
   #handlers = new Map<string, Handler>()
   #queue: Promise<unknown> = Promise.resolve()
   #n = 0
+  #shells = new Set<string>()
 
   private constructor(id: string, socket: Socket) {
     this.id = id
@@ -186,6 +187,8 @@ export class Agent {
     })
     socket.on('terminal:open', (t: { sessionId: string; terminalId: string }) => {
       socket.emit('terminal:ready', { sessionId: t.sessionId, terminalId: t.terminalId })
+      if (this.#shells.has(t.terminalId)) return
+      this.#shells.add(t.terminalId)
       socket.emit('terminal:output', { sessionId: t.sessionId, terminalId: t.terminalId, data: '\u001b[32mada@studio\u001b[0m:\u001b[34m~/src/app\u001b[0m$ git status -sb\r\n## main...origin/main [ahead 1]\r\n\u001b[32mM\u001b[0m  auth/session.ts\r\n \u001b[31mM\u001b[0m auth/login.ts\r\n\u001b[31m??\u001b[0m scripts/migrate.sql\r\n\u001b[32mada@studio\u001b[0m:\u001b[34m~/src/app\u001b[0m$ ' })
     })
     socket.on('terminal:write', (t: { sessionId: string; terminalId: string; data: string }) => socket.emit('terminal:output', { sessionId: t.sessionId, terminalId: t.terminalId, data: t.data }))
@@ -195,6 +198,12 @@ export class Agent {
       this.calls.push({ method, params })
       void Promise.resolve(this.#handlers.get(method)?.(params) ?? null).then((answer) => ack(JSON.stringify(answer)))
     })
+  }
+
+  /** One of the session's shells prints; or a program runs in it. */
+  shell(terminalId: string, data: string, busy = false) {
+    this.#socket.emit('terminal:output', { sessionId: this.id, terminalId, data })
+    if (busy) this.#socket.emit('terminal:ready', { sessionId: this.id, terminalId, busy })
   }
 
   static async start(hub: Hub, about: About): Promise<Agent> {

@@ -2,11 +2,9 @@ import '@xterm/xterm/css/xterm.css'
 import { FitAddon } from '@xterm/addon-fit'
 import { WebLinksAddon } from '@xterm/addon-web-links'
 import { Terminal as XTerm } from '@xterm/xterm'
-import { useEffect, useRef, useState } from 'react'
-import { io, type Socket } from 'socket.io-client'
+import { useCallback, useEffect, useRef, useState } from 'react'
+import type { Socket } from 'socket.io-client'
 import { useT } from '@/i18n'
-import { useLive } from '@/live/hooks'
-import { newId } from '@/model/id'
 import { hexOf } from '@/ui/colour'
 import { cx } from '@/ui/cx'
 import { Keys } from './Keys'
@@ -15,9 +13,16 @@ import { withModifiers, type Modifiers } from './input'
 export type TerminalState = 'connecting' | 'ready' | 'lost' | 'ended'
 
 interface Props {
+  socket: Socket
   sessionId: string
+  /** Which shell; it is opened if it is none yet. */
+  id: string
+  /** It is another's: if it is not open any more, none is opened in its place. */
+  join: boolean
   touch: boolean
   onState(state: TerminalState, message: string | null): void
+  /** It could not be joined. */
+  onGone(message: string): void
 }
 
 const fontKey = 'hapi-terminal-font-size'
@@ -25,21 +30,21 @@ const fontKey = 'hapi-terminal-font-size'
 const theme = () => ({ background: hexOf('--raised'), foreground: hexOf('--ink'), cursor: hexOf('--accent'), selectionBackground: hexOf('--line'), red: hexOf('--bad'), green: hexOf('--good'), yellow: hexOf('--code-3'), blue: hexOf('--works'), magenta: hexOf('--code-1'), cyan: hexOf('--code-4'), black: hexOf('--ink-2'), white: hexOf('--ink') })
 
 /** A shell on the session's machine. */
-export function Terminal({ sessionId, touch, onState }: Props) {
+export function Terminal({ socket, sessionId, id, join, touch, onState, onGone }: Props) {
   const t = useT()
-  const { hub } = useLive()
   const box = useRef<HTMLDivElement>(null)
-  const socket = useRef<Socket | null>(null)
   const xterm = useRef<XTerm | null>(null)
   const [modifiers, setModifiers] = useState<Modifiers>({ ctrl: false, alt: false })
   const held = useRef(modifiers)
   held.current = modifiers // oxlint-disable-line react/refs -- the key handler outlives the render
-  const id = useRef(`term-${sessionId}-${newId().slice(0, 8)}`)
 
-  const write = useRef((data: string) => {
-    socket.current?.emit('terminal:write', { terminalId: id.current, data: withModifiers(data, held.current) })
-    setModifiers({ ctrl: false, alt: false })
-  })
+  const write = useCallback(
+    (data: string) => {
+      socket.emit('terminal:write', { terminalId: id, data: withModifiers(data, held.current) })
+      setModifiers({ ctrl: false, alt: false })
+    },
+    [socket, id],
+  )
 
   useEffect(() => {
     if (!box.current) return
@@ -50,39 +55,45 @@ export function Terminal({ sessionId, touch, onState }: Props) {
     term.open(box.current)
     fit.fit()
     xterm.current = term
-    const terminalId = id.current
-    let here = true
-    const s = io(`${hub.base}/terminal`, { path: '/socket.io/', transports: ['polling', 'websocket'], auth: (give) => void hub.token().then((token) => give({ token })), reconnectionDelay: 1000, reconnectionDelayMax: 5000 })
-    socket.current = s
-    const create = () => s.emit('terminal:create', { sessionId, terminalId, cols: term.cols, rows: term.rows })
-    s.on('connect', create)
-    s.on('disconnect', () => here && onState('lost', null))
-    s.on('connect_error', (e: Error) => here && onState('lost', e.message))
-    s.on('terminal:ready', () => {
-      onState('ready', null)
-      if (!touch) term.focus()
-    })
-    s.on('terminal:output', (e: { terminalId: string; data: string }) => e.terminalId === terminalId && term.write(e.data))
-    s.on('terminal:exit', (e: { terminalId: string; code: number | null }) => e.terminalId === terminalId && onState('ended', null))
-    s.on('terminal:error', (e: { terminalId?: string; message: string }) => (e.terminalId === undefined || e.terminalId === terminalId) && onState('ended', e.message))
-    const input = term.onData((data) => write.current(data))
-    const resized = term.onResize(({ cols, rows }) => s.emit('terminal:resize', { terminalId, cols, rows }))
+    // Once it was there it is ours as well: a hub that was restarted may not know it yet.
+    let joining = join
+    const create = () => socket.emit('terminal:create', { sessionId, terminalId: id, cols: term.cols, rows: term.rows, join: joining })
+    const heard = {
+      connect: create,
+      disconnect: () => onState('lost', null),
+      connect_error: (e: Error) => onState('lost', e.message),
+      'terminal:ready': (e: { terminalId: string }) => {
+        if (e.terminalId !== id) return
+        joining = false
+        onState('ready', null)
+        if (!touch) term.focus()
+      },
+      'terminal:output': (e: { terminalId: string; data: string }) => e.terminalId === id && term.write(e.data),
+      'terminal:exit': (e: { terminalId: string }) => e.terminalId === id && onState('ended', null),
+      'terminal:error': (e: { terminalId?: string; message: string }) => {
+        if (e.terminalId !== undefined && e.terminalId !== id) return
+        if (joining) onGone(e.message)
+        else onState('ended', e.message)
+      },
+    }
+    for (const [event, hear] of Object.entries(heard)) socket.on(event, hear)
+    const input = term.onData(write)
+    const resized = term.onResize(({ cols, rows }) => socket.emit('terminal:resize', { terminalId: id, cols, rows }))
     const observer = new ResizeObserver(() => fit.fit())
     observer.observe(box.current)
     const themes = new MutationObserver(() => (term.options.theme = theme()))
     themes.observe(document.documentElement, { attributeFilter: ['data-theme'] })
     onState('connecting', null)
+    if (socket.connected) create()
     return () => {
-      here = false
-      s.emit('terminal:close', { terminalId })
-      s.disconnect()
+      for (const [event, hear] of Object.entries(heard)) socket.off(event, hear)
       input.dispose()
       resized.dispose()
       observer.disconnect()
       themes.disconnect()
       term.dispose()
     }
-  }, [hub, sessionId, touch, onState])
+  }, [socket, sessionId, id, join, touch, onState, onGone, write])
 
   return (
     <>
@@ -94,7 +105,7 @@ export function Terminal({ sessionId, touch, onState }: Props) {
         modifiers={modifiers}
         onModifiers={setModifiers}
         onKey={(data) => {
-          write.current(data)
+          write(data)
           xterm.current?.focus()
         }}
       />
