@@ -52,7 +52,7 @@ func (i identity) fate() fate {
 	}
 	created, err := p.CreateTime()
 	if err != nil {
-		if up, existsErr := process.PidExists(int32(i.PID)); existsErr == nil && !up {
+		if i.left() {
 			return gone
 		}
 		return unknown
@@ -60,10 +60,17 @@ func (i identity) fate() fate {
 	if d := created - i.Created; d > createdSlack || d < -createdSlack {
 		return gone // another process has the id now
 	}
-	if states, err := p.Status(); err == nil && slices.Contains(states, process.Zombie) {
+	states, err := p.Status()
+	if slices.Contains(states, process.Zombie) || err != nil && i.left() {
 		return gone
 	}
 	return alive
+}
+
+// left says that no process has the id, if that can be known.
+func (i identity) left() bool {
+	up, err := process.PidExists(int32(i.PID))
+	return err == nil && !up
 }
 
 // running says whether any process has the id.
