@@ -48,7 +48,7 @@ clients. Sessions do not depend on it: they go on when it stops.`,
 			Use: "stop", Short: "Stop the runner; its sessions go on", Args: cobra.NoArgs,
 			RunE: func(cmd *cobra.Command, _ []string) error { return stopRunner(cmd) },
 		},
-		newRunnerStatus(), newRunnerList(), newRunnerLogs(), newRunnerInstall(&roots), newRunnerUninstall(),
+		newRunnerStatus(), newRunnerList(), newRunnerLogs(), newRunnerWorktrees(), newRunnerInstall(&roots), newRunnerUninstall(),
 		&cobra.Command{
 			Use: "stop-session ID", Short: "End a session's process", Args: cobra.ExactArgs(1),
 			RunE: func(cmd *cobra.Command, args []string) error { return stopSession(cmd, args[0]) },

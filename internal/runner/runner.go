@@ -166,6 +166,7 @@ func acquire(ctx context.Context, h *home.Home) (*flock.Flock, error) {
 
 func (r *Runner) run(ctx context.Context) error {
 	pruneLogs(r.o.Home.Path("logs"), time.Now())
+	pruneWorktrees(r.o.Home, time.Now())
 	if err := keepRoots(r.o.Home, r.o.Roots); err != nil {
 		return err
 	}

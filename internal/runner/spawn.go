@@ -123,6 +123,9 @@ func (r *Runner) tryStart(ctx context.Context, in wire.SpawnRequest) (id wire.Se
 	if err != nil {
 		return "", failed, err
 	}
+	if err := r.bringBack(ctx, in.Directory); err != nil {
+		return "", failed, err
+	}
 	dir, err := r.directory(in)
 	if err != nil {
 		return "", failed, err
@@ -136,14 +139,30 @@ func (r *Runner) tryStart(ctx context.Context, in wire.SpawnRequest) (id wire.Se
 			return "", failed, err
 		}
 		dir = tree.Path
+		if err := (&Worktree{worktree: *tree, home: r.o.Home}).save(); err != nil { // it is only not found by a clean-up
+			r.log.Warn("a worktree was not noted", "worktree", tree.Path, "err", err)
+		}
 	}
 	id, failed, err = r.launch(ctx, a, in, dir, tree)
 	if err != nil && tree != nil {
 		if removeErr := tree.remove(context.WithoutCancel(ctx)); removeErr != nil {
 			r.log.Warn("the worktree of a failed start stays", "worktree", tree.Path, "err", removeErr)
+		} else {
+			_ = os.Remove((&Worktree{worktree: *tree, home: r.o.Home}).file()) // nobody comes back to it
 		}
 	}
 	return id, failed, err
+}
+
+// bringBack makes a worktree again that was cleaned up and is wanted once more.
+func (r *Runner) bringBack(ctx context.Context, dir string) error {
+	dir = filepath.Clean(expandHome(strings.TrimSpace(dir)))
+	if !r.roots.contain(dir) {
+		return nil // it will be refused
+	}
+	r.worktrees.Lock()
+	defer r.worktrees.Unlock()
+	return bringBack(ctx, r.o.Home, dir)
 }
 
 // launchable finds the agent, and says what is missing to start it.

@@ -24,7 +24,6 @@ type worktree struct {
 	Branch    string `json:"branch"`
 	Name      string `json:"name"`
 	CreatedAt int64  `json:"createdAt"` // ms
-	commit    string // where the branch began
 }
 
 // fullBelow is how many free bytes are none: git does not say why it cannot write.
@@ -55,7 +54,7 @@ func makeWorktree(ctx context.Context, dir, hint string, now time.Time) (*worktr
 	wanted := name
 	for range worktreeTries {
 		w := &worktree{
-			Base: base, Path: filepath.Join(folder, name), Branch: "hapi-" + name, Name: name, CreatedAt: now.UnixMilli(), commit: commit,
+			Base: base, Path: filepath.Join(folder, name), Branch: "hapi-" + name, Name: name, CreatedAt: now.UnixMilli(),
 		}
 		if w.taken(ctx) {
 			name = wanted + "-" + suffix()
@@ -94,15 +93,28 @@ func (w *worktree) undo(ctx context.Context) {
 	}
 }
 
-// remove takes the worktree and its branch away if nothing would be lost: git
-// itself keeps a worktree with changes, and a branch with commits stays.
+// remove takes the worktree and its branch away if nothing would be lost.
 func (w *worktree) remove(ctx context.Context) error {
-	head, err := git(ctx, w.Base, "rev-parse", "refs/heads/"+w.Branch)
-	if err != nil || head != w.commit {
-		return fmt.Errorf("the branch %s has commits of its own and is kept: %w", w.Branch, err)
+	if err := w.loss(ctx, false); err != nil {
+		return err
 	}
+	return w.removeChecked(ctx)
+}
+
+// removeChecked is remove for callers that know that nothing would be lost. git
+// looks once more.
+func (w *worktree) removeChecked(ctx context.Context) error {
+	tip := w.tip(ctx)
 	if _, err := git(ctx, w.Base, "worktree", "remove", w.Path); err != nil {
 		return fmt.Errorf("keep the worktree %s: %w", w.Path, err)
+	}
+	return w.removeBranch(ctx, tip)
+}
+
+// removeBranch removes the branch if it is still at the commit that was looked at.
+func (w *worktree) removeBranch(ctx context.Context, tip string) error {
+	if tip == "" || w.tip(ctx) != tip {
+		return nil
 	}
 	if _, err := git(ctx, w.Base, "branch", "-D", w.Branch); err != nil {
 		return fmt.Errorf("remove the branch %s: %w", w.Branch, err)
