@@ -76,6 +76,31 @@ describe('what needs the person', () => {
     await page.getByText('make release').waitFor({ state: 'detached' })
   })
 
+  test('is asked for anew by pulling the list down', async () => {
+    await hub.agent(folder('pulled'))
+    const page = await at('/sessions')
+    await page.getByText('pulled').first().waitFor()
+    let asked = 0
+    page.on('request', (r) => (asked += new URL(r.url()).pathname === '/api/sessions' ? 1 : 0))
+    const cdp = await page.context().newCDPSession(page)
+    const pull = async (by: number) => {
+      await cdp.send('Input.dispatchTouchEvent', { type: 'touchStart', touchPoints: [{ x: 195, y: 300 }] })
+      for (let y = 0; y <= by; y += 10) await cdp.send('Input.dispatchTouchEvent', { type: 'touchMove', touchPoints: [{ x: 195, y: 300 + y }] })
+    }
+    const letGo = () => cdp.send('Input.dispatchTouchEvent', { type: 'touchEnd', touchPoints: [] })
+    await pull(50)
+    await page.getByText('Pull to refresh').waitFor()
+    await letGo()
+    await page.getByText('Pull to refresh').waitFor({ state: 'detached' })
+    const before = asked
+    await pull(120)
+    await page.getByText('Let go to refresh').waitFor()
+    await letGo()
+    await until('the list is asked for', () => asked > before)
+    await page.getByText('Let go to refresh').waitFor({ state: 'detached' })
+    await page.getByText('Refreshing').waitFor({ state: 'detached' })
+  })
+
   test('goes when another device answers', async () => {
     const agent = await hub.agent(folder('twice'))
     await agent.request('r1', 'Bash', { command: 'echo twice' })

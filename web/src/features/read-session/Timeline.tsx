@@ -1,9 +1,11 @@
 import { ArrowDown } from 'lucide-react'
 import { useVirtualizer } from '@tanstack/react-virtual'
-import { useEffect, useImperativeHandle, useLayoutEffect, useRef, useState, type ReactNode, type Ref } from 'react'
+import { useCallback, useEffect, useImperativeHandle, useLayoutEffect, useRef, useState, type ReactNode, type Ref } from 'react'
 import { useT } from '@/i18n'
 import { Button } from '@/ui/Button'
 import { Spinner } from '@/ui/Spinner'
+import { cx } from '@/ui/cx'
+import { usePull } from '@/ui/usePull'
 
 export interface Item {
   key: string
@@ -113,6 +115,13 @@ export function Timeline({ items, label, hasOlder, loadingOlder, olderError, onO
     if (wantOlder) onOlder()
   }, [wantOlder, onOlder])
 
+  const pull = usePull(
+    scroller,
+    useCallback(async () => {
+      if (hasOlder && !loadingOlder) onOlder()
+    }, [hasOlder, loadingOlder, onOlder]),
+  )
+
   const lastTop = useRef(0)
   const onScroll = () => {
     const el = scroller.current
@@ -144,6 +153,7 @@ export function Timeline({ items, label, hasOlder, loadingOlder, olderError, onO
             <span className="flex items-center gap-2 rounded-full border border-line bg-raised px-3 py-1 text-s text-ink-2">
               {olderError ? (
                 <>
+                  {pull.at === 'pulled' ? <ArrowDown aria-hidden className={cx('size-4 transition-transform', pull.enough && 'rotate-180')} /> : null}
                   {t('history.failed')}
                   <button type="button" className="text-accent" onClick={onOlder}>
                     {t('common.retry')}

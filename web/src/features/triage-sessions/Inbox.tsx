@@ -1,5 +1,5 @@
 import { Archive, CalendarDays, ChevronRight, Copy, Eye, Pin, PinOff, Plus, Search, Settings, Trash2, X } from 'lucide-react'
-import { lazy, Suspense, useCallback, useMemo, useState, type ReactNode } from 'react'
+import { lazy, Suspense, useCallback, useMemo, useRef, useState, type ReactNode } from 'react'
 import { api } from '@/api/hub'
 import { errorText } from '@/api/client'
 import type { SessionSummary } from '@/api/types'
@@ -10,10 +10,12 @@ import { machineName } from '@/model/machine'
 import { arrange, homePath, isArchived, noFilter, tail, type Filter, type Group } from '@/model/session'
 import { Button, IconButton } from '@/ui/Button'
 import { Dot } from '@/ui/Dot'
+import { PullHint } from '@/ui/PullHint'
 import { Failure, Notice, Skeleton } from '@/ui/States'
 import { copyText } from '@/ui/copy'
 import { cx } from '@/ui/cx'
 import { showToast } from '@/ui/toast'
+import { usePull } from '@/ui/usePull'
 import { Row } from './Row'
 import { pinAll, useBulk } from './useBulk'
 
@@ -42,6 +44,8 @@ export function Inbox({ selectedId, beside, onOpen, onNew, onSettings, onPalette
   const { data, error, isPending, refetch } = useSessions()
   const { data: machines = [] } = useMachines()
   const marks = useMarks()
+  const scroller = useRef<HTMLElement>(null)
+  const pull = usePull(scroller, refetch)
   const [filter, setFilter] = useState<Filter>(noFilter)
   const [searching, setSearching] = useState(false)
   const [choosingDays, setChoosingDays] = useState(false)
@@ -194,7 +198,8 @@ export function Inbox({ selectedId, beside, onOpen, onNew, onSettings, onPalette
         </Suspense>
       ) : null}
 
-      <nav aria-label={t('inbox.title')} className="quiet-scroll min-h-0 flex-1 overflow-y-auto overscroll-contain pt-1 pb-4">
+      <nav ref={scroller} aria-label={t('inbox.title')} className="quiet-scroll min-h-0 flex-1 overflow-y-auto overscroll-contain pt-1 pb-4">
+        <PullHint pull={pull} />
         {isPending ? (
           <Skeleton rows={6} label={t('common.loading')} />
         ) : error && !data ? (
