@@ -338,7 +338,7 @@ func newRunnerStatus() *cobra.Command {
 			v := map[string]any{"running": running}
 			if running {
 				v["pid"], v["connected"], v["problem"], v["sessions"] = status.PID, status.Connected, status.Problem, status.Sessions
-				v["hub"], v["version"], v["startTime"], v["workspaceRoots"], v["log"] = c.State.APIURL, c.State.Version, c.State.StartTime, c.State.Roots, c.State.LogPath
+				v["hub"], v["version"], v["startTime"], v["workspaceRoots"], v["log"] = c.State.APIURL, c.State.Version, c.State.StartTime, append([]string{}, c.State.Roots...), c.State.LogPath
 			}
 			return printJSON(out, v)
 		}

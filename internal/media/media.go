@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 
 	"github.com/gabriel-vasile/mimetype"
 )
@@ -106,30 +107,25 @@ func (s *Store) keep(i *Item) {
 	}
 }
 
-// read reads a regular file through one descriptor.
+// read reads a regular file through one descriptor: it is the same one whose kind
+// and size were looked at.
 func read(path string) ([]byte, error) {
 	if !filepath.IsAbs(path) {
 		return nil, errors.New("the path must be absolute")
 	}
-	info, err := os.Stat(path) // a pipe would wait at its opening
+	info, err := os.Stat(path) // to open a device may do something
 	if err != nil {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a file", path)
+		return nil, notAFile(path)
 	}
-	file, err := os.Open(path)
+	file, info, err := open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close() //nolint:errcheck // it was read
-	if info, err = file.Stat(); err != nil {
-		return nil, err
-	}
-	switch {
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is not a file", path)
-	case info.Size() > MaxSize:
+	if info.Size() > MaxSize {
 		return nil, fmt.Errorf("%s has %d bytes; at most %d can be shown", path, info.Size(), MaxSize)
 	}
 	content, err := io.ReadAll(io.LimitReader(file, info.Size()+1))
@@ -141,6 +137,26 @@ func read(path string) ([]byte, error) {
 	}
 	return content, nil
 }
+
+// open opens a regular file, and waits for nobody if something else has taken its
+// place meanwhile: a pipe would wait for its writer.
+func open(path string) (*os.File, os.FileInfo, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = notAFile(path)
+	}
+	if err != nil {
+		_ = file.Close() // nothing was read
+		return nil, nil, err
+	}
+	return file, info, nil
+}
+
+func notAFile(path string) error { return fmt.Errorf("%s is not a file", path) }
 
 func typeOf(content []byte) string {
 	kind, _, err := mime.ParseMediaType(mimetype.Detect(content).String())
