@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { Line } from './line'
 import { showProject } from './scene'
 import { Hub, desk, findChromium, launch, phone, token, until, visit, type Look } from './world'
 
@@ -242,6 +243,34 @@ describe('a conversation', () => {
 })
 
 describe('without a connection', () => {
+  test('a line that went dead unnoticed is found so on return, and nothing is missed or doubled', async () => {
+    const agent = await hub.agent(folder('silent'))
+    agent.say('before')
+    const line = await Line.to(hub.port)
+    const context = await browser.newContext({ viewport: phone })
+    open.push(context, line)
+    await context.addInitScript(([url, t]) => localStorage.setItem(`hapi_access_token::${url}`, t ?? ''), [line.url, token])
+    const page = await context.newPage()
+    page.setDefaultTimeout(60_000)
+    await page.clock.install()
+    await page.goto(`${line.url}/sessions/${agent.id}`)
+    await page.getByText('before').waitFor()
+    await page.getByText('ready ·').waitFor()
+
+    const look = (visibility: 'hidden' | 'visible') =>
+      page.evaluate((v) => {
+        Object.defineProperty(document, 'visibilityState', { configurable: true, get: () => v })
+        document.dispatchEvent(new Event('visibilitychange'))
+      }, visibility)
+    await look('hidden')
+    expect(line.goDead('/api/events')).toBeGreaterThan(0)
+    for (const text of ['first word', 'second word', 'third word']) agent.say(text)
+    await page.clock.fastForward(20_000)
+    await look('visible')
+    await page.getByText('third word').waitFor()
+    expect(await page.getByText(/^(first|second|third) word$/).allTextContents()).toEqual(['first word', 'second word', 'third word'])
+  })
+
   test('a message is kept through a dead hub and a closed tab, and arrives exactly once', async () => {
     const own = await Hub.start()
     open.push({ close: () => own.stop() })

@@ -11,7 +11,9 @@ export interface StreamListener {
 
 const openWithin = 10_000
 const silence = 90_000
-const silenceAfterBackground = 45_000
+// A page in the background sleeps, and its connection may be dead without a
+// sign. To resume it is cheap, so it is not given until the next heartbeat.
+const silenceAfterBackground = 10_000
 const checkEvery = 10_000
 
 /** How long to wait before attempt n (0 is the first retry), without jitter. */
