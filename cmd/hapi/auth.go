@@ -23,15 +23,7 @@ import (
 func newAuth() *cobra.Command {
 	cmd := &cobra.Command{Use: "auth", Short: "Sign this machine in to its hub"}
 	cmd.AddCommand(newAuthStatus(), newAuthLogin(), newAuthLogout())
-	cmd.Args = func(cmd *cobra.Command, args []string) error {
-		if len(args) > 0 {
-			_ = cmd.Help() // beside the error
-			return fmt.Errorf("unknown command %q", args[0])
-		}
-		return nil
-	}
-	cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	return cmd
+	return group(cmd)
 }
 
 func newAuthStatus() *cobra.Command {

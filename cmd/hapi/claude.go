@@ -60,7 +60,12 @@ from HAPI_API_URL and CLI_API_TOKEN, or from settings.json in the data directory
 
 func helpClaude(cmd *cobra.Command) error {
 	out := cmd.OutOrStdout()
-	fmt.Fprint(out, claudeUsage)
+	fmt.Fprint(out, claudeUsage, "\nOther commands (hapi COMMAND --help says more):\n")
+	for _, c := range cmd.Root().Commands() {
+		if c.IsAvailableCommand() && c != cmd {
+			fmt.Fprintf(out, "  %-14s %s\n", c.Name(), c.Short)
+		}
+	}
 	path := os.Getenv("HAPI_CLAUDE_PATH")
 	if path == "" {
 		path = "claude"

@@ -98,6 +98,8 @@ func parseCodex(args []string) (codexOptions, error) {
 		case "-h", "--help":
 			o.help = true
 		case "--":
+			o.rest = append(o.rest, args[i+1:]...)
+			return o, nil
 		case "--permission-mode":
 			explicit = true
 			err = o.setMode(value)

@@ -53,6 +53,7 @@ func newRoot() *cobra.Command {
 	}
 	root.AddCommand(newClaude(), newCodex(), newOpencode(), newGemini(), newACP(), newDemo(), newUp(), newHub(), newRunner(), newResume(), newAuth(), newDoctor(), newToken(), newHookForwarder(), newMCP(), newPingPeer(), newInspectPeer(), newVersion())
 	root.AddCommand(newUnavailable()...)
+	helpEverywhere(root)
 	return root
 }
 
@@ -87,7 +88,7 @@ func isCommand(root *cobra.Command, name string) bool {
 }
 
 // offered says whether this program has a command, for those that start it.
-func offered(name string) bool { return isCommand(newRoot(), name) }
+func offered(name string) bool { return isCommand(newRoot(), name) && unavailable[name] == "" }
 
 // nearest is the command that a mistyped word was to be, or "": a word that is
 // like none is a prompt for Claude.
@@ -110,24 +111,6 @@ func commonPrefix(a, b string) int {
 		n++
 	}
 	return n
-}
-
-// newUnavailable are commands that other programs of this kind have.
-func newUnavailable() []*cobra.Command {
-	var all []*cobra.Command
-	for name, instead := range map[string]string{
-		"connect": "Agents keep their own logins: run `claude`, `codex login` or `opencode auth login` on this machine.",
-		"notify":  "The hub notifies you by itself, of what needs a person: set that up in the web app's settings.",
-	} {
-		all = append(all, &cobra.Command{
-			Use: name, Hidden: true, DisableFlagParsing: true,
-			RunE: func(cmd *cobra.Command, _ []string) error {
-				fmt.Fprintf(cmd.ErrOrStderr(), "hapi %s is not available in direct-connect mode.\n%s\n", name, instead)
-				return exitCode(1)
-			},
-		})
-	}
-	return all
 }
 
 func newVersion() *cobra.Command {

@@ -73,12 +73,12 @@ Exit codes: 0 delivered; 2 wrong arguments, not signed in, or no such session;
 }
 
 func ping(cmd *cobra.Command, args []string, file, wait string, list bool) error {
-	client, err := openPeers(cmd)
-	if err != nil {
-		return err
-	}
 	out := cmd.OutOrStdout()
 	if list {
+		client, err := openPeers(cmd)
+		if err != nil {
+			return err
+		}
 		text, err := client.List(cmd.Context(), peers.DefaultLimit, "")
 		if err == nil {
 			fmt.Fprintln(out, text)
@@ -90,6 +90,10 @@ func ping(cmd *cobra.Command, args []string, file, wait string, list bool) error
 		return err
 	}
 	session, message, err := pingArguments(cmd, args, file)
+	if err != nil {
+		return err
+	}
+	client, err := openPeers(cmd)
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,12 @@ func newRunner() *cobra.Command {
 		Use: "runner", Short: "Let this machine start sessions when you ask for one from anywhere",
 		Long: `The runner is a daemon that starts and ends sessions on this machine for your
 clients. Sessions do not depend on it: they go on when it stops.`,
-		Args: cobra.ArbitraryArgs, RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Args: cobra.ArbitraryArgs, RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) > 0 { // no failure: that is what it has always been to scripts
+				cmd.PrintErrln(noSuchCommand(cmd, args[0]))
+			}
+			return cmd.Help()
+		},
 	}
 	cmd.PersistentFlags().StringArrayVar(&roots, "workspace-root", nil, "a directory in which sessions may be started and which may be browsed (repeatable; default: any directory, no browsing)")
 	cmd.AddCommand(
@@ -50,7 +55,7 @@ clients. Sessions do not depend on it: they go on when it stops.`,
 		},
 		newRunnerStatus(), newRunnerList(), newRunnerLogs(), newRunnerWorktrees(), newRunnerInstall(&roots), newRunnerUninstall(),
 		&cobra.Command{
-			Use: "stop-session ID", Short: "End a session's process", Args: cobra.ExactArgs(1),
+			Use: "stop-session ID", Short: "End a session's process", Args: oneArgument("the ID of a session, or PID-<n>"),
 			RunE: func(cmd *cobra.Command, args []string) error { return stopSession(cmd, args[0]) },
 		},
 	)

@@ -24,14 +24,14 @@ web app, at /api/auth. It opens one namespace alone. The hub's own token stays
 the owner's.`,
 	}
 	cmd.AddCommand(newTokenCreate(), newTokenList(), newTokenRevoke())
-	return cmd
+	return group(cmd)
 }
 
 func newTokenCreate() *cobra.Command {
 	var namespace, expires string
 	var readOnly bool
 	cmd := &cobra.Command{
-		Use: "create NAME", Short: "Make a token and show it, this once", Args: cobra.ExactArgs(1),
+		Use: "create NAME", Short: "Make a token and show it, this once", Args: oneArgument("a NAME for the token"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			in := map[string]any{"name": args[0], "namespace": namespace, "readOnly": readOnly}
 			if expires != "" {
@@ -111,7 +111,7 @@ func printTokens(out io.Writer, list []wire.AccessToken, now time.Time) error {
 
 func newTokenRevoke() *cobra.Command {
 	return &cobra.Command{
-		Use: "revoke NAME", Short: "End a token for good, and what was let in by it", Args: cobra.ExactArgs(1),
+		Use: "revoke NAME", Short: "End a token for good, and what was let in by it", Args: oneArgument("the NAME of the token"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var done struct{ OK bool }
 			if err := askOwner(cmd.Context(), http.MethodDelete, "/api/tokens/"+url.PathEscape(args[0]), nil, &done); err != nil {
