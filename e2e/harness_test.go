@@ -91,6 +91,7 @@ func newWorld(t *testing.T) *world {
 		claude: claudePath(t), http: apitest.Client(t),
 	}
 	t.Cleanup(w.explain)
+	t.Cleanup(w.nothingLeft)
 	w.startHub()
 	t.Cleanup(w.explainConversation)
 	return w

@@ -3,12 +3,10 @@
 package e2e
 
 import (
-	"bytes"
 	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,30 +20,6 @@ import (
 func (w *world) descendants() map[int]string {
 	w.t.Helper()
 	return w.processesWith("HAPI_SESSION_ID=" + string(w.id))
-}
-
-// processesWith are the processes that have a variable in their environment.
-func (w *world) processesWith(variable string) map[int]string {
-	w.t.Helper()
-	marker := []byte(variable + "\x00")
-	found := map[int]string{}
-	paths, err := filepath.Glob("/proc/[0-9]*/environ")
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	for _, path := range paths {
-		raw, err := os.ReadFile(path)
-		if err != nil || !bytes.Contains(raw, marker) {
-			continue // it has gone, or is not ours
-		}
-		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
-		if err != nil {
-			w.t.Fatal(err)
-		}
-		line, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
-		found[pid] = strings.ReplaceAll(string(bytes.TrimRight(line, "\x00")), "\x00", " ")
-	}
-	return found
 }
 
 // allGone waits until nothing of the session is left.

@@ -4,10 +4,13 @@ package e2e
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -83,6 +86,54 @@ func (w *world) waitRunning(command string) (all []pid) {
 		return false
 	})
 	return all
+}
+
+// processesWith are the processes that have a variable in their environment, by
+// what Linux says.
+func (w *world) processesWith(variable string) map[int]string {
+	w.t.Helper()
+	marker := []byte(variable + "\x00")
+	found := map[int]string{}
+	paths, err := filepath.Glob("/proc/[0-9]*/environ")
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for _, path := range paths {
+		raw, err := os.ReadFile(path)
+		if err != nil || !bytes.Contains(raw, marker) {
+			continue // it has gone, or is not ours
+		}
+		pid, err := strconv.Atoi(filepath.Base(filepath.Dir(path)))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		line, _ := os.ReadFile(filepath.Join(filepath.Dir(path), "cmdline"))
+		found[pid] = strings.ReplaceAll(string(bytes.TrimRight(line, "\x00")), "\x00", " ")
+	}
+	return found
+}
+
+// nothingLeft waits until nothing is left of what a test started: hapi, the
+// agents, their tools, and what those started.
+func (w *world) nothingLeft() {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	deadline := time.After(20 * time.Second)
+	for {
+		left := w.processesWith("HAPI_HOME=" + w.home)
+		if len(left) == 0 {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-deadline:
+			w.t.Errorf("processes are left over: %v", left)
+			for id := range left {
+				_ = syscall.Kill(id, syscall.SIGKILL) // it may go now
+			}
+			return
+		}
+	}
 }
 
 // TestNoCodexOutlivesItsSession ends a session in each way while Codex runs a
