@@ -469,6 +469,7 @@ func TestCodexThatCannotBeResumedIsNotReplaced(t *testing.T) {
 
 func TestRunnerStartsCodexAndKnowsItsModels(t *testing.T) {
 	w := newWorld(t)
+	w.repository("app.txt", "one\n")
 	w.startRunner()
 	machine, _ := w.machine()
 	var models struct {
@@ -491,5 +492,35 @@ func TestRunnerStartsCodexAndKnowsItsModels(t *testing.T) {
 	}
 	if mode := w.detail().PermissionMode; mode != wire.ModeSafeYolo {
 		t.Errorf("the mode is %q", mode)
+	}
+
+	// It edits a file, and a phone sees what has changed.
+	w.model.Script(shell("apply_patch <<'EOF'\n*** Begin Patch\n*** Update File: app.txt\n@@\n-one\n+two\n*** End Patch\nEOF"), modeltest.Text("It says two now."))
+	w.send("Change it", "local-2")
+	w.waitSaid("It says two now.")
+	w.waitIdle()
+	if diff := w.diff("app.txt"); !strings.Contains(diff, "-one\n+two\n") {
+		t.Errorf("its edit shows as %q", diff)
+	}
+
+	// Archived and reopened, it remembers.
+	w.post(w.path("/archive"), nil, nil)
+	w.model.Script(modeltest.Text("As I said, two."))
+	var reopened struct {
+		SessionID wire.SessionID `json:"sessionId"`
+		Resumed   bool
+	}
+	w.post(w.path("/reopen"), nil, &reopened)
+	if reopened.SessionID != w.id || !reopened.Resumed {
+		t.Errorf("reopen: %+v", reopened)
+	}
+	w.send("What does it say?", "local-3")
+	w.waitSaid("As I said, two.")
+	requests := w.model.Requests()
+	if got := requests[len(requests)-1].All(); !strings.Contains(got, "It says two now.") {
+		t.Errorf("the conversation was not reopened: %.500q", got)
+	}
+	if mode := w.detail().PermissionMode; mode != wire.ModeSafeYolo {
+		t.Errorf("the mode is %q after that", mode)
 	}
 }

@@ -20,10 +20,7 @@ import (
 // and takes it up again: from the hub down to the agent's own conversation.
 func TestAPhoneStartsACPAgentsLooksAtTheirWorkAndResumesThem(t *testing.T) {
 	withEach(t, func(t *testing.T, w *world, a acpAgent) {
-		w.put("app.txt", "one\n")
-		w.git(w.project, "init")
-		w.git(w.project, "add", ".")
-		w.git(w.project, "commit", "-m", "first")
+		w.repository("app.txt", "one\n")
 		w.startRunnerIn(w.env(a.variable + "=" + a.path(t)))
 		began := time.Now()
 		w.begin(map[string]any{"directory": w.project, "agent": a.name, "yolo": true})
@@ -31,21 +28,19 @@ func TestAPhoneStartsACPAgentsLooksAtTheirWorkAndResumesThem(t *testing.T) {
 		w.send("Change app.txt", "local-1")
 		w.waitSaid("It says two now.")
 		w.waitIdle()
-		var diff wire.CommandResult
-		w.get(w.path("/git-diff-file?path=app.txt"), &diff)
-		if !strings.Contains(diff.Stdout, "-one\n+two\n") {
-			t.Errorf("diff: %+v", diff)
+		if diff := w.diff("app.txt"); !strings.Contains(diff, "-one\n+two\n") {
+			t.Errorf("diff: %q", diff)
 		}
 		native := w.native(a)
-		for n, again := range []string{"/resume", "/reopen"} {
+		ways := []string{"/resume", "/reopen"}
+		if a.name == "gemini" {
+			// Gemini names its files by the minute and overwrites the one it loads in the same:
+			// it comes back once here, and once in TestACPConversationIsResumedAfterARestart.
+			ways = []string{"/reopen"}
+			w.wait("the next minute", func() bool { return time.Now().Truncate(time.Minute).After(began) })
+		}
+		for n, again := range ways {
 			w.post(w.path("/archive"), nil, nil)
-			if a.name == "gemini" {
-				// Gemini names its files by the minute and overwrites the one it loads in the same.
-				if n > 0 {
-					break
-				}
-				w.wait("the next minute", func() bool { return time.Now().Truncate(time.Minute).After(began) })
-			}
 			said := fmt.Sprintf("I remember, for the %d. time.", n+1)
 			w.model.Script(modeltest.Text(said))
 			var back struct {

@@ -133,12 +133,25 @@ func (w *world) put(name, content string) {
 	}
 }
 
-func TestAPhoneStartsClaudeLooksAtItsWorkAndResumesIt(t *testing.T) {
-	w := newWorld(t)
-	w.put("app.txt", "one\n")
+// repository makes the project a repository with one file.
+func (w *world) repository(name, content string) {
+	w.put(name, content)
 	w.git(w.project, "init")
 	w.git(w.project, "add", ".")
 	w.git(w.project, "commit", "-m", "first")
+}
+
+// diff is what has changed in a file, as a client sees it.
+func (w *world) diff(name string) string {
+	w.t.Helper()
+	var out wire.CommandResult
+	w.get(w.path("/git-diff-file?path="+name), &out)
+	return out.Stdout
+}
+
+func TestAPhoneStartsClaudeLooksAtItsWorkAndResumesIt(t *testing.T) {
+	w := newWorld(t)
+	w.repository("app.txt", "one\n")
 	w.startRunner("--workspace-root", w.project)
 	w.begin(map[string]any{"directory": w.project, "agent": "claude", "permissionMode": "acceptEdits", "model": "sonnet"})
 	if s := w.detail(); s.PermissionMode != wire.ModeAcceptEdits || s.Model == nil || *s.Model != "sonnet" {
@@ -171,9 +184,8 @@ func TestAPhoneStartsClaudeLooksAtItsWorkAndResumesIt(t *testing.T) {
 	if !command.Success || !strings.Contains(command.Stdout, "app.txt") {
 		t.Errorf("status: %+v", command)
 	}
-	w.get(w.path("/git-diff-file?path=app.txt"), &command)
-	if !strings.Contains(command.Stdout, "-one\n+two\n") {
-		t.Errorf("diff: %+v", command)
+	if diff := w.diff("app.txt"); !strings.Contains(diff, "-one\n+two\n") {
+		t.Errorf("diff: %q", diff)
 	}
 	var file wire.FileContent
 	w.get(w.path("/file?path=app.txt"), &file)
@@ -277,10 +289,7 @@ func TestARunnerThatIsKilledInTheMiddleChangesNothingForSessions(t *testing.T) {
 
 func TestASessionInAWorktree(t *testing.T) {
 	w := newWorld(t)
-	w.git(w.project, "init")
-	w.put("app.txt", "one\n")
-	w.git(w.project, "add", ".")
-	w.git(w.project, "commit", "-m", "first")
+	w.repository("app.txt", "one\n")
 	w.startRunner()
 	w.begin(map[string]any{"directory": w.project, "sessionType": "worktree", "worktreeName": "Try this", "yolo": true})
 	t.Cleanup(func() { _ = os.RemoveAll(w.project + "-worktrees") })
@@ -301,11 +310,40 @@ func TestASessionInAWorktree(t *testing.T) {
 	if raw, err := os.ReadFile(filepath.Join(w.project, "app.txt")); err != nil || string(raw) != "one\n" {
 		t.Errorf("the repository itself was changed: %q, %v", raw, err)
 	}
-	var diff wire.CommandResult
-	w.get(w.path("/git-diff-file?path=app.txt"), &diff)
-	if !strings.Contains(diff.Stdout, "+two") {
-		t.Errorf("diff: %+v", diff)
+	if diff := w.diff("app.txt"); !strings.Contains(diff, "+two") {
+		t.Errorf("diff: %q", diff)
 	}
+
+	// Finished, it stays until its work is elsewhere; resumed, it is there again.
+	clean := func() string {
+		p := w.run(w.home, w.runnerEnv(), "runner", "worktrees", "clean")
+		<-p.done
+		return p.out.String()
+	}
+	w.waitIdle()
+	w.post(w.path("/archive"), nil, nil)
+	w.wait("the end of its process", func() bool { return len(w.children()) == 0 })
+	if out := clean(); !strings.Contains(out, "stays: not committed: app.txt") {
+		t.Errorf("with work in it: %s", out)
+	}
+	w.git(tree, "commit", "-am", "two")
+	if out := clean(); !strings.Contains(out, "stays: commits that are on hapi-try-this alone") {
+		t.Errorf("with a commit of its own: %s", out)
+	}
+	w.git(w.project, "merge", "hapi-try-this")
+	if out := clean(); !strings.Contains(out, "Removed: 1") {
+		t.Errorf("merged: %s", out)
+	}
+	if _, err := os.Stat(tree); err == nil {
+		t.Error("the worktree is still there")
+	}
+	w.post(w.path("/resume"), nil, nil)
+	if raw, err := os.ReadFile(filepath.Join(tree, "app.txt")); err != nil || string(raw) != "two\n" {
+		t.Errorf("after the resume: %q, %v", raw, err)
+	}
+	w.model.Script(modeltest.Text("I am back."))
+	w.send("Are you there?", "local-2")
+	w.waitSaid("I am back.")
 }
 
 func TestWhyASessionCannotStartIsOneClearSentence(t *testing.T) {
@@ -374,9 +412,20 @@ func TestUpIsHubAndRunnerInOneAndOffersTheDemo(t *testing.T) {
 	if err := json.Unmarshal(raw, &settings); err != nil || settings.Token == "" || strings.Contains(out, settings.Token) {
 		t.Errorf("the token was printed to what is no terminal (%v)", err)
 	}
+	w.repository("demo-notes.md", "# Notes\n")
 	w.begin(map[string]any{"directory": w.project, "agent": "demo"})
-	w.send("tour", "local-1")
-	w.wait("the demo to speak", func() bool { return strings.Contains(w.conversation(), `"role":"agent"`) })
+	w.send("edit", "local-1")
+	w.wait("the demo to ask", func() bool {
+		for id := range w.state().Requests {
+			w.approve(id, nil)
+			return true
+		}
+		return false
+	})
+	w.waitSaid("I have changed")
+	if diff := w.diff("demo-notes.md"); !strings.Contains(diff, "+Changed by the demo at ") {
+		t.Errorf("its edit shows as %q", diff)
+	}
 }
 
 func TestARunnerIsInstalledAsAUnitThatSparesSessions(t *testing.T) {
