@@ -1,7 +1,8 @@
 /** What a person does in a conversation, beyond talking. */
+import { readFileSync } from 'node:fs'
 import type { Page } from 'playwright-core'
 import { describe, expect, test } from 'vitest'
-import { sunset } from './scene'
+import { showProject, sunset } from './scene'
 import { Stage, barriers } from './stage'
 import { desk, phone, token, until } from './world'
 
@@ -266,6 +267,17 @@ describe('what goes along', () => {
   })
 })
 
+test('a file is kept from its row', async () => {
+  const agent = await stage.hub.agent(folder('files'))
+  showProject(agent)
+  const page = await stage.at(`/sessions/${agent.id}/files?tab=directories`)
+  const kept = page.waitForEvent('download')
+  await page.getByRole('button', { name: 'Download README.md' }).tap()
+  const file = await kept
+  expect(file.suggestedFilename()).toBe('README.md')
+  expect(readFileSync(await file.path(), 'utf8')).toContain('redirectAfterLogin')
+})
+
 describe('a shell', () => {
   test('that one browser has open is joined by another, and left running', async () => {
     const agent = await stage.hub.agent(folder('shells'))
@@ -279,6 +291,12 @@ describe('a shell', () => {
     await mobile.getByText('migrate.sql').first().waitFor() // what it printed before
     await desktop.getByRole('textbox', { name: /Terminal input/ }).pressSequentially('make me')
     await mobile.getByText('make me').first().waitFor()
+
+    await mobile.getByRole('button', { name: 'Write whole commands' }).click()
+    await mobile.getByRole('textbox', { name: 'Command', exact: true }).fill('; echo all at once')
+    expect(await barriers(mobile)).toEqual([])
+    await mobile.keyboard.press('Enter')
+    await desktop.getByText('; echo all at once').first().waitFor()
 
     for (const page of [desktop, mobile]) await page.getByRole('button', { name: 'Other shells' }).click()
     await shells.filter({ hasText: 'make me' }).filter({ hasText: 'nobody looks' }).waitFor() // it goes on

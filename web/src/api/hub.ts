@@ -153,7 +153,7 @@ export const api = {
   gitStatus: (hub: Hub, id: string) => hub.get<CommandResult>(`${s(id)}/git-status`),
   gitNumstat: (hub: Hub, id: string, staged: boolean) => hub.get<CommandResult>(`${s(id)}/git-diff-numstat?staged=${staged}`),
   gitDiff: (hub: Hub, id: string, path: string, staged: boolean) => hub.get<CommandResult>(`${s(id)}/git-diff-file?path=${encodeURIComponent(path)}&staged=${staged}`),
-  file: (hub: Hub, id: string, path: string) => hub.get<Outcome & { content?: string; size?: number; modified?: number; truncated?: boolean }>(`${s(id)}/file?path=${encodeURIComponent(path)}`),
+  file: (hub: Hub, id: string, path: string) => hub.get<Outcome & { content?: string; size?: number; modified?: number }>(`${s(id)}/file?path=${encodeURIComponent(path)}`),
   directory: (hub: Hub, id: string, path: string) => hub.get<Outcome & { entries?: DirectoryEntry[] }>(`${s(id)}/directory?path=${encodeURIComponent(path)}`),
   files: (hub: Hub, id: string, query: string, limit: number, signal?: AbortSignal) => hub.get<Outcome & { files?: FileHit[] }>(`${s(id)}/files?query=${encodeURIComponent(query)}&limit=${limit}`, signal),
 

@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from '@tanstack/react-query'
-import { ArrowDownUp, ChevronRight, File as FileIcon, Folder, GitBranch, RefreshCw, Search } from 'lucide-react'
+import { ArrowDownUp, ChevronRight, Download, File as FileIcon, Folder, GitBranch, RefreshCw, Search } from 'lucide-react'
 import { useEffect, useMemo, useState, type ReactNode } from 'react'
 import { api } from '@/api/hub'
 import { errorText } from '@/api/client'
@@ -14,6 +14,9 @@ import { Segmented } from '@/ui/Fields'
 import { Menu, MenuChoices } from '@/ui/Menu'
 import { Failure, Notice, Skeleton } from '@/ui/States'
 import { cx } from '@/ui/cx'
+import { save } from '@/ui/save'
+import { showToast } from '@/ui/toast'
+import { contentOf } from './content'
 
 export type Tab = 'changes' | 'directories' | 'turn'
 
@@ -243,6 +246,13 @@ function Tree({ sessionId, path, depth, order, onFile }: { sessionId: string; pa
     sessionStorage.setItem(expandedKey(sessionId), JSON.stringify([...all]))
     setOpen(all)
   }
+  const download = async (full: string, name: string) => {
+    try {
+      save(name, await contentOf(hub, sessionId, full))
+    } catch (error) {
+      showToast({ text: `${t('file.notDownloaded', { name })} ${errorText(error)}` })
+    }
+  }
   return (
     <ul className={depth === 0 ? 'pt-1' : ''}>
       {entries.length === 0 ? <li className="px-4 py-2 text-s text-ink-2">{t('folder.empty')}</li> : null}
@@ -251,12 +261,19 @@ function Tree({ sessionId, path, depth, order, onFile }: { sessionId: string; pa
         const folder = e.type === 'directory'
         return (
           <li key={e.name}>
-            <button type="button" aria-expanded={folder ? open.has(full) : undefined} onClick={() => (folder ? toggle(full) : onFile(full, { view: 'file' }))} style={{ paddingLeft: 16 + depth * 16 }} className="flex min-h-9 w-full items-center gap-2 pr-4 text-left text-s hover:bg-sunken touch:min-h-11">
-              {folder ? <ChevronRight className={cx('size-4 text-ink-2 transition-transform', open.has(full) && 'rotate-90')} /> : <span className="w-4" />}
-              {folder ? <Folder className="size-4 text-ink-2" /> : <FileIcon className="size-4 text-ink-2" />}
-              <span className="min-w-0 flex-1 truncate">{e.name}</span>
-              {order === 'modified' && e.modified ? <span className="text-xs text-ink-2 num">{ago(e.modified, now, t)}</span> : e.size === undefined || folder ? null : <span className="text-xs text-ink-2 num">{sizeOf(e.size, t.language)}</span>}
-            </button>
+            <div className="group flex items-center pr-2 hover:bg-sunken">
+              <button type="button" aria-expanded={folder ? open.has(full) : undefined} onClick={() => (folder ? toggle(full) : onFile(full, { view: 'file' }))} style={{ paddingLeft: 16 + depth * 16 }} className="flex min-h-9 min-w-0 flex-1 items-center gap-2 pr-2 text-left text-s touch:min-h-11">
+                {folder ? <ChevronRight className={cx('size-4 text-ink-2 transition-transform', open.has(full) && 'rotate-90')} /> : <span className="w-4" />}
+                {folder ? <Folder className="size-4 text-ink-2" /> : <FileIcon className="size-4 text-ink-2" />}
+                <span className="min-w-0 flex-1 truncate">{e.name}</span>
+                {order === 'modified' && e.modified ? <span className="text-xs text-ink-2 num">{ago(e.modified, now, t)}</span> : e.size === undefined || folder ? null : <span className="text-xs text-ink-2 num">{sizeOf(e.size, t.language)}</span>}
+              </button>
+              {e.type === 'file' ? (
+                <IconButton label={t('file.downloadOf', { name: e.name })} className="opacity-0 group-focus-within:opacity-100 group-hover:opacity-100 touch:opacity-100" onClick={() => void download(full, e.name)}>
+                  <Download className="size-4!" />
+                </IconButton>
+              ) : null}
+            </div>
             {folder && open.has(full) ? <Tree sessionId={sessionId} path={full} depth={depth + 1} order={order} onFile={onFile} /> : null}
           </li>
         )

@@ -15,7 +15,9 @@ import { languageOf } from '@/ui/highlight'
 import { Markdown } from '@/ui/Markdown'
 import { Menu, MenuItem } from '@/ui/Menu'
 import { Failure, Notice, Skeleton } from '@/ui/States'
+import { save } from '@/ui/save'
 import { showToast } from '@/ui/toast'
+import { contentOf } from './content'
 
 export interface Place {
   path: string
@@ -63,16 +65,13 @@ export function Viewer({ sessionId, place, position, wide, turnHunks, bar, onVie
   })
   const file = useQuery({
     queryKey: ['file', sessionId, place.path],
-    queryFn: async () => {
-      const answer = await api.file(hub, sessionId, place.path)
-      if (!answer.success || answer.content === undefined) throw new Error(answer.error ?? '')
-      return Uint8Array.from(atob(answer.content), (c) => c.charCodeAt(0))
-    },
+    queryFn: () => contentOf(hub, sessionId, place.path),
     enabled: place.view === 'file',
     retry: 0,
     staleTime: 5_000,
   })
 
+  const content = file.data
   const hunks = diff.data?.hunks.length ? diff.data.hunks : turnHunks
   const counts = useMemo(() => ({ added: hunks.flatMap((h) => h.lines).filter((l) => l.kind === 'add').length, removed: hunks.flatMap((h) => h.lines).filter((l) => l.kind === 'del').length }), [hunks])
 
@@ -92,15 +91,6 @@ export function Viewer({ sessionId, place, position, wide, turnHunks, bar, onVie
     return () => window.removeEventListener('keydown', onKey)
   }, [onStep])
 
-  const download = () => {
-    if (!file.data) return
-    const url = URL.createObjectURL(new Blob([file.data]))
-    const a = document.createElement('a')
-    a.href = url
-    a.download = name
-    a.click()
-    setTimeout(() => URL.revokeObjectURL(url), 1000)
-  }
   const ask = () => {
     const picked = String(getSelection()).trim()
     onAsk(picked ? `@${place.path}\n\n\`\`\`\n${picked}\n\`\`\`\n` : `@${place.path} `)
@@ -148,8 +138,8 @@ export function Viewer({ sessionId, place, position, wide, turnHunks, bar, onVie
                 {t('file.copyContent')}
               </MenuItem>
             ) : null}
-            {file.data ? (
-              <MenuItem icon={<Download />} onSelect={download}>
+            {content ? (
+              <MenuItem icon={<Download />} onSelect={() => save(name, content)}>
                 {t('file.download')}
               </MenuItem>
             ) : null}

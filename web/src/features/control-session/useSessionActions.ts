@@ -5,6 +5,7 @@ import type { Session, SessionSummary } from '@/api/types'
 import { useT, type Key } from '@/i18n'
 import { keys } from '@/live/live'
 import { useLive } from '@/live/hooks'
+import { save } from '@/ui/save'
 import { showToast } from '@/ui/toast'
 import { copyText } from '@/ui/copy'
 import { titleOf } from '@/model/session'
@@ -50,10 +51,5 @@ export function useSessionActions() {
 
 function download(data: Export, format: 'json' | 'md') {
   const text = format === 'json' ? JSON.stringify(data, null, 2) : toMarkdown(data)
-  const url = URL.createObjectURL(new Blob([text], { type: format === 'json' ? 'application/json' : 'text/markdown' }))
-  const a = document.createElement('a')
-  a.href = url
-  a.download = exportName(data, format)
-  a.click()
-  setTimeout(() => URL.revokeObjectURL(url), 1000)
+  save(exportName(data, format), text, format === 'json' ? 'application/json' : 'text/markdown')
 }

@@ -7,8 +7,9 @@ import type { Socket } from 'socket.io-client'
 import { useT } from '@/i18n'
 import { hexOf } from '@/ui/colour'
 import { cx } from '@/ui/cx'
+import { CommandLine } from './CommandLine'
 import { Keys } from './Keys'
-import { withModifiers, type Modifiers } from './input'
+import { asCommand, withModifiers, type Modifiers } from './input'
 
 export type TerminalState = 'connecting' | 'ready' | 'lost' | 'ended'
 
@@ -26,6 +27,7 @@ interface Props {
 }
 
 const fontKey = 'hapi-terminal-font-size'
+const commandsKey = 'hapi-terminal-commands'
 
 const theme = () => ({ background: hexOf('--raised'), foreground: hexOf('--ink'), cursor: hexOf('--accent'), selectionBackground: hexOf('--line'), red: hexOf('--bad'), green: hexOf('--good'), yellow: hexOf('--code-3'), blue: hexOf('--works'), magenta: hexOf('--code-1'), cyan: hexOf('--code-4'), black: hexOf('--ink-2'), white: hexOf('--ink') })
 
@@ -35,6 +37,7 @@ export function Terminal({ socket, sessionId, id, join, touch, onState, onGone }
   const box = useRef<HTMLDivElement>(null)
   const xterm = useRef<XTerm | null>(null)
   const [modifiers, setModifiers] = useState<Modifiers>({ ctrl: false, alt: false })
+  const [commands, setCommands] = useState(() => touch && localStorage.getItem(commandsKey) === '1')
   const held = useRef(modifiers)
   held.current = modifiers // oxlint-disable-line react/refs -- the key handler outlives the render
 
@@ -100,13 +103,19 @@ export function Terminal({ socket, sessionId, id, join, touch, onState, onGone }
       <div className="min-h-0 flex-1 bg-raised p-2">
         <div ref={box} role="group" aria-label={t('terminal.title')} className="h-full" />
       </div>
+      {commands ? <CommandLine onCommand={(text) => write(asCommand(text))} /> : null}
       <Keys
         className={cx(!touch && 'max-wide:flex')}
+        commands={touch ? commands : null}
+        onCommands={(on) => {
+          setCommands(on)
+          localStorage.setItem(commandsKey, on ? '1' : '0')
+        }}
         modifiers={modifiers}
         onModifiers={setModifiers}
         onKey={(data) => {
           write(data)
-          xterm.current?.focus()
+          if (!commands) xterm.current?.focus()
         }}
       />
     </>

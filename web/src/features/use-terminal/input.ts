@@ -15,6 +15,12 @@ export function withModifiers(data: string, { ctrl, alt }: Modifiers): string {
   return alt ? `\x1b${out}` : out
 }
 
+/** Written lines as a terminal hears them, each ended with its Enter. */
+export const asCommand = (text: string): string => `${text.replace(/\r\n?|\n/g, '\r').replace(/\r+$/, '')}\r`
+
+/** Commands one tap away. */
+export const usual = ['ls', 'ls -la', 'pwd', 'cd ..', 'git status', 'git diff', 'clear', 'top'] as const
+
 export const keys = [
   { label: 'Esc', data: '\x1b' },
   { label: 'Tab', data: '\t' },
