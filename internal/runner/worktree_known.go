@@ -141,6 +141,9 @@ func (w *Worktree) Remove(ctx context.Context, ignoredToo bool) error {
 	if err := w.Loss(ctx, ignoredToo); err != nil {
 		return err
 	}
+	if _, err := os.Lstat(w.Base); errors.Is(err, fs.ErrNotExist) && w.Gone() {
+		return os.Remove(w.file()) // its repository is gone too
+	}
 	note := &removed{At: time.Now().UnixMilli(), Commit: w.tip(ctx), Branch: w.Branch}
 	if w.Gone() {
 		if _, err := git(ctx, w.Base, "worktree", "prune"); err != nil {

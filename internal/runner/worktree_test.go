@@ -233,6 +233,15 @@ func TestAResumedSessionHasItsWorktreeAgain(t *testing.T) {
 	if err := os.RemoveAll(w.Base); err != nil {
 		t.Fatal(err)
 	}
+	forgotten := newTree(t, m.data, repository(t), "forgotten")
+	for _, path := range []string{forgotten.Path, forgotten.Base} {
+		if err := os.RemoveAll(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := forgotten.Remove(t.Context(), false); err != nil {
+		t.Errorf("one whose repository is gone is not forgotten: %v", err)
+	}
 	got := m.spawn(wire.SpawnRequest{Directory: w.Path})
 	if got.Type != wire.SpawnError || !strings.HasPrefix(got.ErrorMessage, "the worktree "+w.Path+" was removed, and cannot be made again") {
 		t.Errorf("without its repository: %+v", got)

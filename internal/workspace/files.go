@@ -8,9 +8,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"hapi/internal/wire"
 )
@@ -38,7 +40,8 @@ func (w *Workspace) readFile(_ context.Context, in wire.PathParams) (wire.FileCo
 	if err != nil {
 		return out, explain(in.Path, err)
 	}
-	f, err := w.root.Open(rel)
+	// A pipe may have taken its place meanwhile: that would wait for its writer.
+	f, err := w.root.OpenFile(rel, os.O_RDONLY|syscall.O_NONBLOCK, 0)
 	if err != nil {
 		return out, explain(in.Path, err)
 	}

@@ -3,12 +3,24 @@
 package workspace
 
 import (
+	"os"
 	"path/filepath"
 	"syscall"
 	"testing"
 
 	"hapi/internal/wire"
 )
+
+func TestAPipeForAnIgnoreFileHoldsNoSearchUp(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	if err := syscall.Mkfifo(filepath.Join(dir, ".gitignore"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if rules := (ruleset{}).with(os.DirFS(dir), ".", ".gitignore"); len(rules) != 0 {
+		t.Errorf("a pipe has rules: %v", rules)
+	}
+}
 
 func TestAPipeIsNotRead(t *testing.T) {
 	t.Parallel()

@@ -151,8 +151,12 @@ type ruleset []rule
 
 // with adds the rules of an ignore file, if there is one.
 func (s ruleset) with(files fs.FS, dir, file string) ruleset {
+	info, err := fs.Stat(files, file)
+	if err != nil || !info.Mode().IsRegular() || info.Size() > 1<<20 {
+		return s
+	}
 	raw, err := fs.ReadFile(files, file)
-	if err != nil || len(raw) > 1<<20 {
+	if err != nil {
 		return s
 	}
 	out := s[:len(s):len(s)]
