@@ -17,6 +17,7 @@ import (
 	"hapi/internal/home"
 	"hapi/internal/hubclient"
 	"hapi/internal/peers"
+	"hapi/internal/runner"
 	"hapi/internal/session"
 	"hapi/internal/session/screen"
 	"hapi/internal/wire"
@@ -33,7 +34,7 @@ to choose from. A session that is used from afar is handed over.`,
 }
 
 func runResume(cmd *cobra.Command, args []string) error {
-	_, c, stop, err := prepare(cmd, "terminal")
+	data, c, stop, err := prepare(cmd, "terminal")
 	if err != nil {
 		return err
 	}
@@ -46,6 +47,11 @@ func runResume(cmd *cobra.Command, args []string) error {
 	target, err := client.ResumeTarget(cmd.Context(), id)
 	if err != nil {
 		return explainStart(err, c)
+	}
+	if string(target.MachineID) == c.MachineID {
+		if err := runner.BringBack(cmd.Context(), data, target.Directory); err != nil {
+			return err
+		}
 	}
 	l, err := resumption(c, &target)
 	if err != nil {

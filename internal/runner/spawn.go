@@ -162,7 +162,7 @@ func (r *Runner) bringBack(ctx context.Context, dir string) error {
 	}
 	r.worktrees.Lock()
 	defer r.worktrees.Unlock()
-	return bringBack(ctx, r.o.Home, dir)
+	return BringBack(ctx, r.o.Home, dir)
 }
 
 // launchable finds the agent, and says what is missing to start it.

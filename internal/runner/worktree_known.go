@@ -168,9 +168,9 @@ func (w *Worktree) Remove(ctx context.Context, ignoredToo bool) error {
 	return w.save()
 }
 
-// bringBack makes a worktree again that was removed while nothing was to be done
-// in it.
-func bringBack(ctx context.Context, data *home.Home, dir string) error {
+// BringBack makes a worktree again that was cleaned up and in which a session is to
+// go on. Other directories are none of its business.
+func BringBack(ctx context.Context, data *home.Home, dir string) error {
 	w := &Worktree{worktree: worktree{Path: filepath.Clean(dir)}, home: data}
 	raw, err := os.ReadFile(w.file())
 	if errors.Is(err, fs.ErrNotExist) {
