@@ -322,6 +322,10 @@ func TestACPNothingOutlivesTheSession(t *testing.T) {
 			})
 			w.session.signal(syscall.SIGTERM)
 		}},
+		{"killed", both, "setsid sleep 300 & sleep 300", func(w *world, _ []child.Process) {
+			w.session.kill()
+			w.startSession("demo") // the next hapi on the machine finds what is left
+		}},
 	} {
 		for _, a := range acpAgents {
 			if !slices.Contains(c.agents, a.name) { // the transport is the same
@@ -337,8 +341,9 @@ func TestACPNothingOutlivesTheSession(t *testing.T) {
 					family = child.Descendants(w.session.cmd.Process.Pid)
 					return slices.ContainsFunc(family, func(p child.Process) bool { return isSleeping(p.PID) })
 				})
+				ended := w.session.done
 				c.end(w, family)
-				<-w.session.done
+				<-ended
 				w.wait("the end of all of them", func() bool {
 					return !slices.ContainsFunc(family, func(p child.Process) bool { return alive(p.PID) })
 				})

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"hapi/internal/agent/acp"
+	"hapi/internal/agent/child"
 	"hapi/internal/agent/codex"
 	"hapi/internal/control"
 	"hapi/internal/home"
@@ -256,6 +257,7 @@ func detach(data *home.Home, roots []string) (*daemon, error) {
 	}
 	d := &daemon{cmd: exec.CommandContext(context.Background(), exe, args...), ended: make(chan struct{}), output: printed.Name()}
 	d.cmd.Dir, d.cmd.Stderr = data.Dir, printed
+	d.cmd.Env = append(os.Environ(), child.Mark+"=") // an agent that starts it ends without it
 	runner.Detach(d.cmd)
 	if err := d.cmd.Start(); err != nil {
 		return nil, fmt.Errorf("start the runner: %w", err)

@@ -14,6 +14,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	agentchild "hapi/internal/agent/child"
 	"hapi/internal/home"
 	"hapi/internal/wire"
 )
@@ -296,6 +297,7 @@ func (r *Runner) launch(ctx context.Context, a agent, in wire.SpawnRequest, dir 
 		close(one.exited)
 		cleanUp()
 		r.children.remove(one)
+		agentchild.SweepOrphans() // it may have been killed
 	}()
 	failed.PID = one.PID
 	err = r.awaitReport(ctx, one)
@@ -349,7 +351,7 @@ func (r *Runner) awaitReport(ctx context.Context, one *child) error {
 func (r *Runner) environment(dir string, tree *worktree) []string {
 	// Of our own beginning, where we were called and from which session is not
 	// the child's.
-	env := append(os.Environ(), "HAPI_HOME="+r.o.Home.Dir, "PWD="+dir, "HAPI_INVOKED_CWD=", "HAPI_SESSION_ID=")
+	env := append(os.Environ(), "HAPI_HOME="+r.o.Home.Dir, "PWD="+dir, "HAPI_INVOKED_CWD=", "HAPI_SESSION_ID=", agentchild.Mark+"=")
 	env = append(env, r.o.Env...)
 	if tree != nil {
 		env = append(env, tree.env()...)

@@ -14,12 +14,14 @@ import (
 	"strings"
 	"time"
 
+	agentchild "hapi/internal/agent/child"
 	"hapi/internal/control"
 	"hapi/internal/wire"
 )
 
-// lookAfter forgets sessions that went, keeps the state file fresh, and notices
-// that the program was upgraded, at each heartbeat until ctx ends.
+// lookAfter forgets sessions that went and ends what killed ones left behind,
+// keeps the state file fresh, and notices that the program was upgraded, at each
+// heartbeat until ctx ends.
 func (r *Runner) lookAfter(ctx context.Context, disk control.State) error {
 	tick := time.NewTicker(r.o.Heartbeat)
 	defer tick.Stop()
@@ -30,6 +32,7 @@ func (r *Runner) lookAfter(ctx context.Context, disk control.State) error {
 			return context.Cause(ctx)
 		}
 		r.children.sweep()
+		agentchild.SweepOrphans()
 		if s, err := control.ReadState(r.o.Home.Dir); err == nil && s.PID != disk.PID && (identity{PID: s.PID}).running() {
 			r.log.Error("another runner has taken over", "pid", s.PID)
 			return Shutdown{wire.ShutdownByException}

@@ -106,7 +106,7 @@ func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, 
 		o.Begin = Remote
 	}
 	o.Open.AddDirs = append(o.Open.AddDirs, workspace.UploadsBase())
-	mark := uuid.NewString()
+	mark := child.NewMark()
 	if o.Open.Env == nil {
 		o.Open.Env = os.Environ()
 	}
@@ -165,6 +165,7 @@ func (s *Session) Run(ctx context.Context) Ending {
 	s.running.Go(s.introduce)
 	s.running.Go(func() { s.stayKnown(lookForRunner) })
 	s.announceState()
+	child.SweepOrphans() // what a killed process of this session left would go on beside us
 	s.converse()
 	ending := endingOf(context.Cause(s.ctx))
 	s.reportEnding()

@@ -16,7 +16,7 @@ func table() map[int]entry {
 		if err != nil {
 			continue
 		}
-		if e, ok := readStat(path); ok {
+		if e, zombie, ok := readStat(path); ok && !zombie {
 			all[pid] = e
 		}
 	}
@@ -24,16 +24,17 @@ func table() map[int]entry {
 }
 
 // readStat reads proc_pid_stat(5): after the name in parentheses come the
-// state, the parent, and 17 fields on the start.
-func readStat(path string) (entry, bool) {
+// state, the parent, and 17 fields on the start. A zombie has ended, and waits
+// only for its parent to notice.
+func readStat(path string) (e entry, zombie, ok bool) {
 	raw, err := os.ReadFile(path)
 	if err != nil { // it has gone
-		return entry{}, false
+		return entry{}, false, false
 	}
 	fields := bytes.Fields(raw[bytes.LastIndexByte(raw, ')')+1:])
-	if len(fields) < 20 || fields[0][0] == 'Z' {
-		return entry{}, false
+	if len(fields) < 20 {
+		return entry{}, false, false
 	}
 	parent, err := strconv.Atoi(string(fields[1]))
-	return entry{parent: parent, start: string(fields[19])}, err == nil
+	return entry{parent: parent, start: string(fields[19])}, fields[0][0] == 'Z', err == nil
 }
