@@ -88,14 +88,15 @@ export class Hub {
     return agent
   }
 
-  async machine(id: string, host: string, agents = ['claude', 'codex', 'gemini', 'opencode']): Promise<Socket> {
-    const metadata = { host, platform: 'darwin', happyCliVersion: '1.0.0', homeDir: '/Users/ada', workspaceRoots: ['/Users/ada/src'], capabilities: ['cursor-chat-store-status', 'stop-runner'] }
+  async machine(id: string, host: string, agents = ['claude', 'codex', 'gemini', 'opencode'], more: object = {}): Promise<Socket> {
+    const metadata = { host, platform: 'darwin', happyCliVersion: '1.0.0', homeDir: '/Users/ada', workspaceRoots: ['/Users/ada/src'], capabilities: ['cursor-chat-store-status', 'stop-runner'], ...more }
     const runnerState = { status: 'running', pid: 1, startedAt: Date.now(), capabilities: { agentConfigs: agents.map((flavor) => ({ flavor, fields: [] })) } }
     await this.post('/cli/machines', { id, metadata, runnerState })
     const socket = io(`${this.url}/cli`, { transports: ['websocket'], auth: { token, clientType: 'machine-scoped', machineId: id } })
     await new Promise<void>((done) => socket.on('connect', done))
     const folders: Record<string, unknown[]> = { '/Users/ada/src': ['app', 'ledger', 'parser', 'site'].map((name) => ({ name, type: 'directory', isGitRepo: true })), '/Users/ada/src/app': ['auth', 'scripts', 'web'].map((name) => ({ name, type: 'directory' })) }
     const answers: Record<string, Handler> = {
+      'stop-runner': () => ({ message: 'stopping' }),
       'list-directory': (p) => ({ success: true, entries: folders[String(p.path)] ?? [] }),
       'spawn-happy-session': (p) =>
         this.onSpawn(p).then(
