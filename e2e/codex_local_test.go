@@ -13,9 +13,15 @@ import (
 )
 
 // startCodexAt starts Codex in a terminal and waits until it takes what is typed.
+// The hub has a new conversation with the first that is said.
 func (w *world) startCodexAt(v *terminal, args ...string) {
 	w.t.Helper()
-	w.start(v, w.env("HAPI_CODEX_APP_SERVER_BIN="+codexPath(w.t), "TERM=xterm-256color"), append([]string{"codex"}, args...)...)
+	env, args := w.env("HAPI_CODEX_APP_SERVER_BIN="+codexPath(w.t), "TERM=xterm-256color"), append([]string{"codex"}, args...)
+	if len(args) > 1 && args[1] == "resume" {
+		w.start(v, env, args...)
+	} else {
+		w.session = w.runIn(v, w.project, env, args...)
+	}
 	v.codexReady(w)
 }
 
@@ -52,8 +58,12 @@ func TestWhatIsSaidToCodexAtTheTerminalIsOnTheHub(t *testing.T) {
 	)
 	v := newTerminal(t)
 	w.startCodexAt(v, "--yolo")
-	w.side(true)
+	if n := len(w.sessions()); n != 0 {
+		t.Errorf("before anything is said the hub has %d sessions", n)
+	}
 	v.enter(w, "Good morning")
+	w.appears(nil)
+	w.side(true)
 	v.shows(w, "Hello at the desk.")
 	w.waitSaid("Hello at the desk.")
 	w.waitSaid(`"ready"`)
@@ -75,6 +85,7 @@ func TestMessageTakesCodexOverAndTwoSpacesTakeItBack(t *testing.T) {
 	v := newTerminal(t)
 	w.startCodexAt(v)
 	v.enter(w, "The word is plover")
+	w.appears(nil)
 	w.waitSaid("I heard it at the desk.")
 	native := w.nativeCodex()
 	w.waitIdle()
@@ -160,11 +171,27 @@ func TestLeavingCodexEndsTheSession(t *testing.T) {
 	w := newWorld(t)
 	v := newTerminal(t)
 	w.startCodexAt(v)
+	v.enter(w, "/quit")
+	<-w.session.done
+	if n := len(w.sessions()); n != 0 {
+		t.Errorf("nothing was said, and the hub has %d sessions", n)
+	}
+
+	w.model.Script(modeltest.Text("Hello."))
+	v = newTerminal(t)
+	w.startCodexAt(v)
+	v.enter(w, "Good morning")
+	w.appears(nil)
+	w.waitSaid(`"ready"`)
 	processes := w.family()
 	v.enter(w, "/quit")
 	<-w.session.done
 	w.waitGone(processes)
 	w.wait("the end of the session", func() bool { return !w.detail().Active })
+	w.once("Good morning", `"message":"Hello."`)
+	if w.nativeCodex() == "" {
+		t.Error("the conversation has no native id")
+	}
 	if status, _ := w.call(http.MethodPost, w.path("/messages"), map[string]string{"text": "x"}); status != http.StatusConflict {
 		t.Errorf("a message got %d, want 409", status)
 	}

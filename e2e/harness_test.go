@@ -297,6 +297,12 @@ func (w *world) start(v *terminal, env []string, args ...string) {
 		known[s.ID] = true
 	}
 	w.session = w.runIn(v, w.project, env, args...)
+	w.appears(known)
+}
+
+// appears waits for an active session that was not known, or was w's before.
+func (w *world) appears(known map[wire.SessionID]bool) {
+	w.t.Helper()
 	w.wait("the session", func() bool {
 		for _, s := range w.sessions() {
 			if s.Active && (!known[s.ID] || s.ID == w.id) {

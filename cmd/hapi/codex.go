@@ -32,7 +32,7 @@ func newCodex() *cobra.Command {
 				return fmt.Errorf("find hapi's own executable: %w", err)
 			}
 			return launch{
-				agent: codex.New(self), begin: o.begin, terminal: true, adopt: true, startedBy: o.startedBy, existing: o.existing,
+				agent: codex.New(self), begin: o.begin, terminal: true, late: true, adopt: true, startedBy: o.startedBy, existing: o.existing,
 				open: agent.Options{Path: os.Getenv("HAPI_CODEX_APP_SERVER_BIN"), Resume: o.resume, Args: o.rest, Config: o.config},
 			}.run(cmd)
 		},

@@ -32,6 +32,7 @@ type launch struct {
 	runner    bool         // started by a person, it starts the machine's runner along
 	startedBy string       // terminal or runner
 	existing  string       // a session of the hub to go on with
+	late      bool         // at the terminal, the hub has it with the first that is said
 	adopt     bool         // go on with the one that has the conversation to resume
 	label     string       // of the agent; empty: its flavor's
 	// metadata of the session, besides what all have.
@@ -43,7 +44,12 @@ type launch struct {
 // run runs the session until it ends.
 func (l launch) run(cmd *cobra.Command) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()
-	data, c, stop, err := prepare(cmd, l.startedBy)
+	atTerminal, err := l.beginning()
+	if err != nil {
+		return err
+	}
+	late := l.late && l.begin == session.Local && l.existing == "" && l.open.Resume == ""
+	data, c, stop, err := prepare(cmd, l.startedBy, late)
 	if err != nil {
 		return err
 	}
@@ -74,14 +80,10 @@ func (l launch) run(cmd *cobra.Command) error {
 		l.existing = l.resting(ctx, client, c, logger)
 	}
 	l.open.Dir, l.open.Logger, l.open.Scratch = dir, logger, filepath.Join(data.Path("tmp"), "hooks")
-	atTerminal, err := l.beginning()
-	if err != nil {
-		return err
-	}
 	link := func(id wire.SessionID) string { return fmt.Sprintf("%s/sessions/%s", c.APIURL.Text, id) }
 	running := untilSignal(ctx) // from before there is a session: a signal in between must end it
 	s, err := session.Start(ctx, client, session.Options{
-		Agent: l.agent, Begin: l.begin, Screen: l.screen(atTerminal), Link: link, Peers: peersOf(c), Logger: logger, Facts: l.facts(data, c), Open: l.open,
+		Agent: l.agent, Begin: l.begin, Late: late, Screen: l.screen(atTerminal), Link: link, Peers: peersOf(c), Logger: logger, Facts: l.facts(data, c), Open: l.open,
 	})
 	if err != nil {
 		if running.Err() != nil {
@@ -89,13 +91,18 @@ func (l launch) run(cmd *cobra.Command) error {
 		}
 		return explainStart(err, c)
 	}
-	if atTerminal {
+	switch {
+	case late: // nothing is there yet
+	case atTerminal:
 		fmt.Fprintf(out, "This session is at %s\n", link(s.ID()))
-	} else {
+	default:
 		fmt.Fprintf(out, "%s is waiting for you at %s\nDirectory: %s\nPress Ctrl-C to end the session.\n", l.label, link(s.ID()), dir)
 	}
 	defer slim()()
 	ending := s.Run(running)
+	if err := s.Unsaved(); err != nil {
+		fmt.Fprintf(cmd.ErrOrStderr(), "What was said is not on the hub: %v\nIt is told to it when the conversation is resumed.\n", err)
+	}
 	if !atTerminal || ending.Reason != session.EndCompleted {
 		fmt.Fprintf(out, "The session has ended: %s\n", ending.Archive)
 	}
@@ -121,8 +128,9 @@ func (l launch) resting(ctx context.Context, client *hubclient.Client, c *home.C
 }
 
 // prepare finds out which hub this machine uses, asking its person if need be,
-// and starts it along if it is this machine's own.
-func prepare(cmd *cobra.Command, startedBy string) (*home.Home, *home.Client, func(), error) {
+// and starts it along if it is this machine's own. A late session does not wait
+// for it.
+func prepare(cmd *cobra.Command, startedBy string, late bool) (*home.Home, *home.Client, func(), error) {
 	data, err := home.Open(os.LookupEnv)
 	if err != nil {
 		return nil, nil, nil, err
@@ -139,7 +147,7 @@ func prepare(cmd *cobra.Command, startedBy string) (*home.Home, *home.Client, fu
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	stop, err := alongside(cmd.Context(), c, cmd.ErrOrStderr())
+	stop, err := alongside(cmd.Context(), c, cmd.ErrOrStderr(), late)
 	return data, c, stop, err
 }
 

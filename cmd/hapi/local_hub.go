@@ -24,8 +24,8 @@ const (
 )
 
 // alongside starts the hub of this machine, if the session's hub is to be here
-// and does not run. It ends with the session.
-func alongside(ctx context.Context, c *home.Client, warn io.Writer) (stop func(), err error) {
+// and does not run. It ends with the session. late: nobody waits for it yet.
+func alongside(ctx context.Context, c *home.Client, warn io.Writer, late bool) (stop func(), err error) {
 	u, err := url.Parse(c.APIURL.Text)
 	if err != nil || !c.LocalHub() {
 		return func() {}, err
@@ -48,6 +48,9 @@ func alongside(ctx context.Context, c *home.Client, warn io.Writer) (stop func()
 		defer close(ended)
 		_ = cmd.Wait() // what it was to say went to nobody
 	}()
+	if late {
+		return func() { child.Kill(cmd, ended) }, nil
+	}
 	if err := awaitHub(ctx, c.APIURL.Text, ended); err != nil {
 		fmt.Fprintf(warn, "Warning: the hub of this machine does not answer: %v\n", err)
 	}

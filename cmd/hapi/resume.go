@@ -34,7 +34,7 @@ to choose from. A session that is used from afar is handed over.`,
 }
 
 func runResume(cmd *cobra.Command, args []string) error {
-	data, c, stop, err := prepare(cmd, "terminal")
+	data, c, stop, err := prepare(cmd, "terminal", false)
 	if err != nil {
 		return err
 	}

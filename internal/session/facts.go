@@ -57,7 +57,7 @@ const lookForRunner = 10 * time.Second
 func (s *Session) stayKnown(every time.Duration) {
 	dir, _ := s.facts.Machine["happyHomeDir"].(string)
 	metadata, err := json.Marshal(s.facts.Metadata)
-	if err != nil || dir == "" {
+	if err != nil || dir == "" || s.stored.await(s.ctx) != nil {
 		return
 	}
 	tick := time.NewTicker(every)

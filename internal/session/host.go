@@ -14,7 +14,10 @@ import (
 type host struct{ s *Session }
 
 // Emit implements agent.Host.
-func (h host) Emit(r agent.Record) { h.s.say(r) }
+func (h host) Emit(r agent.Record) {
+	h.s.stored.need()
+	h.s.say(r)
+}
 
 // Ask implements agent.Host.
 func (h host) Ask(ctx context.Context, r agent.PermissionRequest) (agent.Decision, error) {
@@ -110,6 +113,7 @@ func (h host) Titled(title string) {
 	h.s.mu.Lock()
 	h.s.titled = true
 	h.s.mu.Unlock()
+	h.s.stored.need()
 	h.s.say(agent.Record{Content: mustObject(map[string]any{
 		"role":    "agent",
 		"content": map[string]any{"type": "output", "data": map[string]any{"type": "summary", "summary": title, "leafUuid": uuid.NewString()}},
@@ -123,6 +127,9 @@ func (h host) Suggested(title string) { h.s.title(title) }
 
 // Working implements agent.Host. An agent that has finished waits for people.
 func (h host) Working(yes bool) {
+	if yes { // on what a person said
+		h.s.stored.need()
+	}
 	if h.s.setWorking(yes) && !yes && h.s.queue.empty() {
 		h.s.ready()
 	}
@@ -142,6 +149,9 @@ func (s *Session) updateMetadata(change func(m map[string]json.RawMessage)) {
 // later writes something for people in the background, while the session lives.
 func (s *Session) later(write func(ctx context.Context) error) {
 	s.running.Go(func() {
+		if s.stored.await(s.ctx) != nil {
+			return
+		}
 		if err := write(s.ctx); err != nil && s.ctx.Err() == nil {
 			s.log.Warn("the hub was not told of a change", "err", err)
 		}

@@ -70,21 +70,34 @@ const keyedRows = "keyedRows"
 
 // establish registers the machine, and makes the session's row or reads it.
 func establish(ctx context.Context, client *hubclient.Client, o *Options) (wire.Session, error) {
-	machine, err := json.Marshal(o.Facts.Machine)
+	machine, err := describeMachine(&o.Facts)
 	if err != nil {
 		return wire.Session{}, fmt.Errorf("describe the machine: %w", err)
 	}
 	o.Facts.tellProgress(ctx, o.Logger, "making itself known to the hub")
-	if _, err := client.CreateMachine(ctx, wire.CreateMachine{ID: o.Facts.MachineID, Metadata: machine, RunnerState: json.RawMessage("null")}); err != nil {
+	if _, err := client.CreateMachine(ctx, *machine); err != nil {
 		return wire.Session{}, fmt.Errorf("register this machine: %w", err)
 	}
 	o.Facts.tellProgress(ctx, o.Logger, "asking the hub for its session")
 	if o.Facts.ExistingID != "" {
 		return takeOver(ctx, client, o)
 	}
+	in, err := describe(o)
+	if err != nil {
+		return wire.Session{}, err
+	}
+	row, err := client.CreateSession(ctx, in)
+	if err != nil {
+		return row, fmt.Errorf("create the session: %w", err)
+	}
+	return row, nil
+}
+
+// describe is a new session as the hub is told of it.
+func describe(o *Options) (wire.CreateSession, error) {
 	metadata, err := json.Marshal(o.Facts.Metadata)
 	if err != nil {
-		return wire.Session{}, fmt.Errorf("describe the session: %w", err)
+		return wire.CreateSession{}, fmt.Errorf("describe the session: %w", err)
 	}
 	in := wire.CreateSession{Tag: uuid.NewString(), Metadata: metadata, AgentState: json.RawMessage("{}")}
 	if c := o.Open.Config; c.Model != "" {
@@ -97,11 +110,7 @@ func establish(ctx context.Context, client *hubclient.Client, o *Options) (wire.
 			in.Effort = &c.Effort
 		}
 	}
-	row, err := client.CreateSession(ctx, in)
-	if err != nil {
-		return row, fmt.Errorf("create the session: %w", err)
-	}
-	return row, nil
+	return in, nil
 }
 
 // takeOver reads an existing session, resumes its agent's conversation, and
@@ -182,6 +191,12 @@ const (
 // after a few seconds.
 func (s *Session) leave(ctx context.Context, e Ending) {
 	ctx = context.WithoutCancel(ctx)
+	if !s.rowCame(ctx) {
+		if err := errors.Join(s.uploads.Close(), s.files.Close()); err != nil {
+			s.log.Warn("the session did not clean up", "err", err)
+		}
+		return
+	}
 	no := false
 	s.link.SetAlive(func(a *wire.SessionAlive) { a.Thinking = &no })
 	archiving, cancel := context.WithTimeout(ctx, archiveWithin)
@@ -198,6 +213,17 @@ func (s *Session) leave(ctx context.Context, e Ending) {
 	if err = errors.Join(err, s.link.End(ending, string(e.Reason)), s.uploads.Close(), s.files.Close()); err != nil {
 		s.log.Warn("the hub may not know that the session has ended, or all of what was said", "err", err)
 	}
+}
+
+// rowCame waits a moment for a row that is still to come, and says whether the hub
+// has it.
+func (s *Session) rowCame(ctx context.Context) bool {
+	if s.stored.isNeeded() {
+		ctx, cancel := context.WithTimeout(ctx, flushWithin)
+		defer cancel()
+		_ = s.stored.await(ctx) // Unsaved says why not
+	}
+	return s.stored.isStored()
 }
 
 // closeRequests cancels what still waits for a person. A session that cannot

@@ -38,6 +38,7 @@ type Options struct {
 	Agent  agent.Agent
 	Open   agent.Options                  // of the conversation; its Config is the starting one
 	Begin  Side                           // empty: Remote
+	Late   bool                           // the hub gets a new local session with the first that is said
 	Screen *screen.Screen                 // nil: there is no terminal
 	Link   func(id wire.SessionID) string // the session's address; for the screen
 	Peers  *peers.Client                  // nil: the agent has no tools of the session
@@ -62,7 +63,9 @@ type Session struct {
 	media   *media.Store
 	tools   *mcp.Server // nil: the agent has none
 	mark    string      // of the processes of its agent
+	client  *hubclient.Client
 	row     wire.Session
+	stored  *row
 	// takenOver is the metadata of this process when the row is an earlier one's.
 	takenOver map[string]any
 
@@ -97,22 +100,24 @@ func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, 
 		return nil, err
 	}
 	o.Facts.add(ctx, o.Open.Dir)
-	row, err := establish(ctx, client, &o)
-	if err != nil {
-		return nil, errors.Join(err, files.Close())
-	}
-	reportToRunner(ctx, &o.Facts, row.ID, o.Logger)
 	if o.Begin == "" {
 		o.Begin = Remote
+	}
+	row, stored, err := firstRow(ctx, client, &o)
+	if err != nil {
+		return nil, errors.Join(err, files.Close())
 	}
 	o.Open.AddDirs = append(o.Open.AddDirs, workspace.UploadsBase())
 	mark := child.NewMark()
 	if o.Open.Env == nil {
 		o.Open.Env = os.Environ()
 	}
-	o.Open.Env = append(slices.Clip(o.Open.Env), "HAPI_SESSION_ID="+string(row.ID), child.Mark+"="+mark)
+	o.Open.Env = append(slices.Clip(o.Open.Env), child.Mark+"="+mark)
+	if stored.isStored() {
+		o.Open.Env = append(o.Open.Env, sessionVariable+string(row.ID))
+	}
 	s := &Session{
-		log: o.Logger, agent: o.Agent, screen: o.Screen, flavor: o.Agent.Flavor(), start: o.Begin, want: o.Begin, queue: newQueue(), row: row, open: o.Open, config: o.Open.Config,
+		log: o.Logger, agent: o.Agent, screen: o.Screen, flavor: o.Agent.Flavor(), start: o.Begin, want: o.Begin, queue: newQueue(), client: client, row: row, stored: stored, open: o.Open, config: o.Open.Config,
 		uploads: workspace.NewUploads(string(row.ID)), files: files, facts: o.Facts, media: &media.Store{}, mark: mark, workChanged: make(chan struct{}),
 	}
 	s.titled = hasTitle(row.Metadata)
@@ -148,6 +153,20 @@ func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, 
 	return s, nil
 }
 
+// firstRow is the session's row, which the hub has or is to have.
+func firstRow(ctx context.Context, client *hubclient.Client, o *Options) (wire.Session, *row, error) {
+	if o.Late && o.Begin == Local && o.Facts.ExistingID == "" {
+		late, planned, err := lateRow(o)
+		return planned, late, err
+	}
+	made, err := establish(ctx, client, o)
+	if err != nil {
+		return made, nil, err
+	}
+	reportToRunner(ctx, &o.Facts, made.ID, o.Logger)
+	return made, storedRow(), nil
+}
+
 // ID is the session's.
 func (s *Session) ID() wire.SessionID { return s.row.ID }
 
@@ -160,7 +179,7 @@ func (s *Session) Run(ctx context.Context) Ending {
 	linkEnded := make(chan struct{})
 	go func() {
 		defer close(linkEnded)
-		_ = s.link.Run(linked) // ends with unlink
+		s.connect(linked)
 	}()
 	s.running.Go(s.introduce)
 	s.running.Go(func() { s.stayKnown(lookForRunner) })
@@ -168,7 +187,9 @@ func (s *Session) Run(ctx context.Context) Ending {
 	child.SweepOrphans() // what a killed process of this session left would go on beside us
 	s.converse()
 	ending := endingOf(context.Cause(s.ctx))
-	s.reportEnding()
+	if s.stored.isStored() {
+		s.reportEnding()
+	}
 	s.shells.Close()
 	if s.tools != nil {
 		_ = s.tools.Close() // the agent has gone
@@ -184,6 +205,9 @@ func (s *Session) Run(ctx context.Context) Ending {
 // introduce writes what is true of the starting session, and cancels what an
 // earlier process left open.
 func (s *Session) introduce() {
+	if s.stored.await(s.ctx) != nil {
+		return
+	}
 	startingMode := mustObject(s.start)
 	err := s.link.UpdateState(s.ctx, func(st *wire.AgentState) {
 		abandon(st, "The session was restarted")

@@ -41,6 +41,7 @@ func (t toolset) SetTitle(title string) { host(t).Titled(title) }
 
 // ShowMedia implements mcp.Session.
 func (t toolset) ShowMedia(i *media.Item, tool string) {
+	t.s.stored.need()
 	t.s.say(agent.Generic(map[string]any{
 		"type": "generated-image", "imageId": i.ID, "fileName": i.FileName, "mimeType": i.MIMEType, "id": uuid.NewString(),
 		"source": map[string]string{"ingress": "mcp", "flavor": string(t.s.flavor), "toolName": tool},
