@@ -23,6 +23,7 @@ import (
 func (v *terminal) enter(w *world, line string) {
 	v.t.Helper()
 	v.typing(line)
+	defer v.explain()
 	w.wait("the line on the screen", func() bool { return v.sees(line) })
 	v.typing("\r")
 }
@@ -30,7 +31,16 @@ func (v *terminal) enter(w *world, line string) {
 // shows waits until a text is on the screen.
 func (v *terminal) shows(w *world, text string) {
 	v.t.Helper()
+	defer v.explain()
 	w.wait("the screen to show "+text, func() bool { return v.sees(text) })
+}
+
+// explain shows what the person saw when a test failed; later the session's end
+// is there.
+func (v *terminal) explain() {
+	if v.t.Failed() {
+		v.t.Logf("the screen when it failed:\n%s", v.screen())
+	}
 }
 
 // side waits until the hub says who has the session.
