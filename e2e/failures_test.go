@@ -3,10 +3,13 @@
 package e2e
 
 import (
+	"database/sql"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	_ "modernc.org/sqlite" // to make the hub forget
 
 	"hapi/internal/modeltest"
 )
@@ -114,5 +117,42 @@ func TestKilledSessionProcessLosesNothingAndGoesOnLater(t *testing.T) {
 	w.waitSaid("The second answer.")
 	if got := w.model.Requests()[1].All(); !strings.Contains(got, "The first answer.") {
 		t.Errorf("the conversation was not resumed: %q", got)
+	}
+}
+
+// TestAPromptThatWasTakenIsNotGivenAgain has the hub forget that Claude took it, as
+// if hapi had been killed before it could tell.
+func TestAPromptThatWasTakenIsNotGivenAgain(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.Text("The first answer."), modeltest.Text("The second answer."))
+	w.startSession()
+	w.send("One", "local-1")
+	w.waitSaid("The first answer.")
+	w.waitIdle()
+	w.session.kill()
+	w.hub.kill()
+	w.forgetTaken("local-1")
+	w.startHub()
+	w.startSession("--existing-session-id", string(w.id))
+	w.waitSaid("Claude had this message already")
+	w.wait("the hub to know", func() bool { return w.messages()[0].InvokedAt != nil })
+	w.send("Two", "local-2")
+	w.waitSaid("The second answer.")
+	requests := w.model.Requests()
+	if got := requests[len(requests)-1].All(); len(requests) != 2 || strings.Count(got, `One`) != 1 {
+		t.Errorf("the model was asked %d times, the last time %q", len(requests), got)
+	}
+}
+
+// forgetTaken makes a stopped hub not know that the agent has a prompt.
+func (w *world) forgetTaken(localID string) {
+	w.t.Helper()
+	db, err := sql.Open("sqlite", filepath.Join(w.home, "hapi.db"))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(w.t.Context(), "UPDATE messages SET invoked_at = NULL, position = created_at WHERE local_id = ?", localID); err != nil {
+		w.t.Fatal(err)
 	}
 }

@@ -27,10 +27,11 @@ type Agent struct {
 	self  string // hapi's own executable, for the hooks
 	rules *rules
 	known transcripts // of one Local at a time
+	given prompts     // of one Prompt at a time
 }
 
 // New makes an Agent. self is hapi's own executable, which Claude calls.
-func New(self string) *Agent { return &Agent{self: self, rules: &rules{}} }
+func New(self string) *Agent { return &Agent{self: self, rules: &rules{}, given: prompts{}} }
 
 // Flavor implements agent.Agent.
 func (*Agent) Flavor() wire.Flavor { return wire.FlavorClaude }
@@ -41,7 +42,7 @@ func (a *Agent) Open(ctx context.Context, h agent.Host, o agent.Options) (agent.
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &conversation{
-		host: h, o: o, log: o.Logger, config: o.Config, rules: a.rules, nativeID: o.Resume, fork: o.Fork,
+		host: h, o: o, log: o.Logger, config: o.Config, rules: a.rules, given: a.given, nativeID: o.Resume, fork: o.Fork,
 		convert: newConverter(o.Dir, gitBranch(ctx, o.Dir)),
 	}, nil
 }
@@ -53,6 +54,7 @@ type conversation struct {
 	o    agent.Options
 	log  *slog.Logger
 
+	given    prompts    // used by Prompt alone
 	starting sync.Mutex // one process at a time is started or ended
 
 	mu       sync.Mutex
@@ -107,7 +109,16 @@ var errClosed = errors.New("the conversation is closed")
 
 // Prompt implements agent.Conversation.
 func (c *conversation) Prompt(ctx context.Context, p agent.Prompt) error {
-	err := c.attempt(ctx, p)
+	text := promptText(p, c.isSkill)
+	name, again := c.given.name(p.ID, text)
+	if !again && c.has(name) {
+		if p.Accepted != nil {
+			p.Accepted()
+		}
+		c.host.Emit(notice("Claude had this message already when hapi was killed, and may not have finished with it. It is not given again: tell Claude to go on, if need be."))
+		return nil
+	}
+	err := c.attempt(ctx, p, name, text)
 	var failed *badResume
 	if !errors.As(err, &failed) {
 		return err
@@ -117,18 +128,20 @@ func (c *conversation) Prompt(ctx context.Context, p agent.Prompt) error {
 	}
 	c.forget()
 	c.host.Emit(notice("The earlier conversation is not on this machine any more. Claude begins a new one."))
-	return c.attempt(ctx, p)
+	return c.attempt(ctx, p, newUUID(), text)
 }
 
-func (c *conversation) attempt(ctx context.Context, p agent.Prompt) error {
+// attempt gives Claude a prompt under a name that Claude has not seen: those it
+// has it leaves out without a word.
+func (c *conversation) attempt(ctx context.Context, p agent.Prompt, name, text string) error {
 	proc, err := c.ready(ctx)
 	if err != nil {
 		return err
 	}
-	t := &turn{uuid: newUUID(), accepted: p.Accepted, ended: make(chan struct{})}
+	t := &turn{uuid: name, accepted: p.Accepted, ended: make(chan struct{})}
 	c.setTurn(t)
 	defer c.leaveTurn(t)
-	if err := proc.write(userLine(t.uuid, promptText(p, c.isSkill))); err != nil {
+	if err := proc.write(userLine(t.uuid, text)); err != nil {
 		<-proc.done
 		return c.explainExit(proc, t)
 	}

@@ -1,6 +1,7 @@
 package claude
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -57,5 +58,49 @@ func TestCommitsAreCreditedUnlessThePersonDoesNotWantIt(t *testing.T) {
 		if got := creditsCommits(dir); got != want {
 			t.Errorf("%s: %v, want %v", content, got, want)
 		}
+	}
+}
+
+// TestAPromptOfTheTranscriptIsNotGivenAgain resumes a conversation that an earlier
+// process, which was killed, gave a prompt to.
+func TestAPromptOfTheTranscriptIsNotGivenAgain(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		had  string // what the transcript has
+		want string
+	}{
+		"had":                {"Hello", "[accepted row]"},
+		"more, under its id": {"Hello\nand more", "[accepted row row]"}, // with others it was one prompt
+		"nothing of it":      {"", "[accepted row row]"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			had, _ := prompts{}.name("local-1", c.had)
+			config := t.TempDir()
+			dir := filepath.Join(config, "projects", "x")
+			if err := os.MkdirAll(dir, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			line := fmt.Sprintf(`{"parentUuid":null,"type":"user","message":{"role":"user","content":"x"},"uuid":"%s"}`+"\n", had)
+			if err := os.WriteFile(filepath.Join(dir, "s1.jsonl"), []byte(line), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			conv, p, events := opened(t, "answers", func(o *agent.Options) {
+				o.Resume, o.Env = "s1", append(o.Env, "CLAUDE_CONFIG_DIR="+config)
+			})
+			p.ID = "local-1"
+			if err := conv.Prompt(t.Context(), p); err != nil {
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(all(events)); got != c.want {
+				t.Errorf("told %s, want %s", got, c.want)
+			}
+			if err := conv.Prompt(t.Context(), p); err != nil { // a person says it again, or this process does
+				t.Fatal(err)
+			}
+			if got := fmt.Sprint(all(events)); got != "[accepted row row]" {
+				t.Errorf("the second time told %s, want an answer", got)
+			}
+		})
 	}
 }

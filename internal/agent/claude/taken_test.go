@@ -79,14 +79,18 @@ func (h *told) Past(agent.Past)                 {}
 func (h *told) ModeChanged(wire.PermissionMode) {}
 
 // opened is a conversation with a Claude of a manner, and what is told of it.
-func opened(t *testing.T, manner string) (*conversation, agent.Prompt, chan string) {
+func opened(t *testing.T, manner string, change ...func(*agent.Options)) (*conversation, agent.Prompt, chan string) {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	h := &told{events: make(chan string, 8)}
-	conv, err := New("hapi").Open(t.Context(), h, agent.Options{Dir: t.TempDir(), Path: self, Env: append(os.Environ(), "TEST_CLAUDE="+manner)})
+	o := agent.Options{Dir: t.TempDir(), Path: self, Env: append(os.Environ(), "TEST_CLAUDE="+manner)}
+	for _, c := range change {
+		c(&o)
+	}
+	conv, err := New("hapi").Open(t.Context(), h, o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -281,6 +281,26 @@ func hasMessage(path string) bool {
 	return false
 }
 
+// hasPrompt looks for a person's message in a transcript.
+func hasPrompt(path, id string) bool {
+	file, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	defer file.Close() //nolint:errcheck // it was read
+	name, kind := []byte(`"uuid":"`+id+`"`), []byte(`"type":"user"`)
+	lines := bufio.NewReaderSize(file, 64<<10)
+	for {
+		raw, err := lines.ReadBytes('\n')
+		if bytes.Contains(raw, name) && bytes.Contains(raw, kind) {
+			return true
+		}
+		if err != nil {
+			return false
+		}
+	}
+}
+
 // configDir is where Claude keeps what it knows.
 func configDir(env []string) string {
 	if dir := lookup(env, "CLAUDE_CONFIG_DIR"); dir != "" {
