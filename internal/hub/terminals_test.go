@@ -162,7 +162,7 @@ func TestTerminalAccess(t *testing.T) {
 	for _, payload := range []any{nil, 5, "x", map[string]any{}, map[string]any{"sessionId": p.session.ID, "terminalId": "t", "cols": 0, "rows": 1},
 		map[string]any{"sessionId": p.session.ID, "terminalId": "", "cols": 1, "rows": 1}, map[string]any{"sessionId": p.session.ID, "terminalId": "t", "cols": 1.5, "rows": 1},
 		map[string]any{"sessionId": 5, "terminalId": []int{}, "cols": "1", "rows": nil}} {
-		for _, event := range []string{wire.EventTerminalCreate, wire.EventTerminalWrite, wire.EventTerminalResize, wire.EventTerminalClose,
+		for _, event := range []string{wire.EventTerminalCreate, wire.EventTerminalWrite, wire.EventTerminalResize, wire.EventTerminalClose, wire.EventTerminalDetach,
 			wire.EventAgentSubscribe, wire.EventAgentUnsubscribe, wire.EventAgentInput, wire.EventAgentResize} {
 			browser.emit(event, payload)
 		}

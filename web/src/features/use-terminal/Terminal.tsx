@@ -71,7 +71,11 @@ export function Terminal({ socket, sessionId, id, join, touch, onState, onGone }
         onState('ready', null)
         if (!touch) term.focus()
       },
-      'terminal:output': (e: { terminalId: string; data: string }) => e.terminalId === id && term.write(e.data),
+      'terminal:output': (e: { sessionId?: string; terminalId: string; data: string }) => {
+        if (e.terminalId !== id) return
+        if (e.sessionId === undefined) term.reset() // all of it once more, after a reconnect: not below what is there
+        term.write(e.data)
+      },
       'terminal:exit': (e: { terminalId: string }) => e.terminalId === id && onState('ended', null),
       'terminal:error': (e: { terminalId?: string; message: string }) => {
         if (e.terminalId !== undefined && e.terminalId !== id) return

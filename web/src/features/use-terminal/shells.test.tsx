@@ -1,10 +1,12 @@
 import { act, useLayoutEffect, type ReactNode } from 'react'
 import { createRoot } from 'react-dom/client'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
+import type { Socket } from 'socket.io-client'
 import type { Live } from '@/live/live'
 import { LiveContext } from '@/live/hooks'
 import { ShellList } from './ShellList'
 import { closedWords, type Shell } from './shells'
+import { Terminal } from './Terminal'
 import { useShells, type Shells } from './useShells'
 
 ;(globalThis as { IS_REACT_ACT_ENVIRONMENT?: boolean }).IS_REACT_ACT_ENVIRONMENT = true
@@ -16,14 +18,17 @@ class Hub {
   connected = false
   shells: Shell[] | null = []
   told: string[] = []
+  created: unknown[] = []
   #heard = new Map<string, Set<(e?: unknown) => void>>()
   on(event: string, hear: (e?: unknown) => void) {
     this.#heard.set(event, (this.#heard.get(event) ?? new Set()).add(hear))
   }
-  off() {
-    this.#heard.clear()
+  off(event?: string, hear?: (e?: unknown) => void) {
+    if (event && hear) this.#heard.get(event)?.delete(hear)
+    else this.#heard.clear()
   }
   emit(event: string, e: { terminalId: string }) {
+    if (event === 'terminal:create') this.created.push(e)
     this.told.push(`${event} ${e.terminalId}`)
   }
   disconnect() {
@@ -41,6 +46,27 @@ class Hub {
 
 let hub: Hub
 vi.mock('socket.io-client', () => ({ io: () => hub }))
+
+/** What is drawn with xterm, which needs a real browser. */
+const xterm: { write(data: string): void; reset(): void } = { write: () => {}, reset: () => {} }
+vi.mock('@xterm/xterm', () => ({
+  Terminal: class {
+    cols = 80
+    rows = 24
+    options = {}
+    loadAddon() {}
+    open() {}
+    focus() {}
+    dispose() {}
+    onData = () => ({ dispose() {} })
+    onResize = () => ({ dispose() {} })
+    write = (data: string) => xterm.write(data)
+    reset = () => xterm.reset()
+  },
+}))
+vi.mock('@xterm/addon-fit', () => ({ FitAddon: class { fit() {} } }))
+vi.mock('@xterm/addon-web-links', () => ({ WebLinksAddon: class {} }))
+vi.mock('@/ui/colour', () => ({ hexOf: () => '#000000' }))
 
 const live = { hub: { base: 'http://hub', token: () => Promise.resolve('t') } } as unknown as Live
 let shown: { unmount(): void } | null = null
@@ -126,6 +152,37 @@ test('a lost connection keeps the last list, and it is asked for again afterward
   hub.shells = [shell('a'), shell('b')]
   await hub.say('connect')
   expect([s.line, s.list?.length]).toEqual(['online', 2])
+})
+
+test('what a shell printed is shown once, also after a reconnect, and another one is not shown', async () => {
+  const screen: string[] = []
+  xterm.write = (data) => screen.push(data)
+  xterm.reset = () => screen.splice(0)
+  const gone = vi.fn()
+  const states: string[] = []
+  hub.connected = true
+  await show(<Terminal socket={hub as unknown as Socket} sessionId="s1" id="a" join touch onState={(state) => states.push(state)} onGone={gone} />)
+  await hub.say('terminal:output', { terminalId: 'a', data: '$ make' })
+  await hub.say('terminal:ready', { sessionId: 's1', terminalId: 'a' })
+  await hub.say('terminal:output', { sessionId: 's1', terminalId: 'a', data: ' ok' })
+  await hub.say('terminal:output', { sessionId: 's1', terminalId: 'b', data: 'not this' })
+  expect(screen).toEqual(['$ make', ' ok'])
+  await hub.say('disconnect')
+  await hub.say('connect')
+  await hub.say('terminal:output', { terminalId: 'a', data: '$ make ok' })
+  expect(screen).toEqual(['$ make ok'])
+  await hub.say('terminal:error', { terminalId: 'a', message: 'Terminal closed due to inactivity.' })
+  expect(states).toEqual(['connecting', 'ready', 'lost', 'ended'])
+  expect(gone).not.toHaveBeenCalled()
+})
+
+test('a shell that is no more is not opened in its place', async () => {
+  const gone = vi.fn()
+  hub.connected = true
+  await show(<Terminal socket={hub as unknown as Socket} sessionId="s1" id="a" join touch onState={() => {}} onGone={gone} />)
+  expect(hub.created).toEqual([{ sessionId: 's1', terminalId: 'a', cols: 80, rows: 24, join: true }])
+  await hub.say('terminal:error', { terminalId: 'a', message: closedWords })
+  expect(gone).toHaveBeenCalledWith(closedWords)
 })
 
 const list = (shells: readonly Shell[] | null, more: Partial<Parameters<typeof ShellList>[0]> = {}) => <ShellList shells={shells} offline={false} problem={null} onJoin={() => {}} onNew={() => {}} {...more} />
