@@ -160,6 +160,9 @@ func (c *conversation) work(ctx context.Context, proc *process, t *turn, p agent
 		})
 		answered <- outcome{raw, err}
 	})
+	watching, stop := context.WithCancel(ctx)
+	defer stop()
+	c.running.Go(func() { c.watchTurn(watching, proc) })
 	var o outcome
 	select {
 	case o = <-answered:
