@@ -315,10 +315,14 @@ func TestASessionInAWorktree(t *testing.T) {
 	}
 
 	// Finished, it stays until its work is elsewhere; resumed, it is there again.
-	clean := func() string {
-		p := w.run(w.home, w.runnerEnv(), "runner", "worktrees", "clean")
-		<-p.done
-		return p.out.String()
+	clean := func() (out string) {
+		w.wait("everybody to have left the worktree", func() bool {
+			p := w.run(w.home, w.runnerEnv(), "runner", "worktrees", "clean")
+			<-p.done
+			out = p.out.String()
+			return !strings.Contains(out, "works in it")
+		})
+		return out
 	}
 	w.waitIdle()
 	w.post(w.path("/archive"), nil, nil)

@@ -81,7 +81,7 @@ func TestWhatTheProgramSaysAndHowItEnds(t *testing.T) {
 		{"token lsit", 1, "", "hapi token list"},
 		{"token create", 1, "", "NAME"},
 		{"runner", 0, "Available Commands", ""},
-		{"runner strat", 0, "Available Commands", "hapi runner start"},
+		{"runner stert", 0, "Available Commands", "hapi runner start"},
 		{"runner stop", 0, "No runner is running", ""},
 		{"runner status --json", 0, `"running": false`, ""},
 		{"runner list", 1, "", "hapi runner start"},
