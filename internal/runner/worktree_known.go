@@ -1,6 +1,7 @@
 package runner
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -74,7 +75,7 @@ func Worktrees(data *home.Home) ([]*Worktree, error) {
 			all = append(all, w)
 		}
 	}
-	slices.SortFunc(all, func(a, b *Worktree) int { return int(a.CreatedAt - b.CreatedAt) })
+	slices.SortFunc(all, func(a, b *Worktree) int { return cmp.Compare(a.CreatedAt, b.CreatedAt) })
 	return all, nil
 }
 
