@@ -203,6 +203,21 @@ describe('a conversation', () => {
     await until('the draft is back', async () => (await page.getByLabel('Message').inputValue()) === '/review ')
   })
 
+  test('is selected as a whole from outside of a field, and only the field from within', async () => {
+    const agent = await hub.agent(folder('select'))
+    agent.say('what the agent said')
+    const page = await at(`/sessions/${agent.id}`, { size: desk })
+    await page.getByText('what the agent said').click()
+    const selected = () => page.evaluate(() => getSelection()?.toString() ?? '')
+    await page.keyboard.press('Control+a')
+    expect(await selected()).toContain('what the agent said')
+    expect(await selected()).not.toContain('Find or do anything')
+    const field = page.getByLabel('Message', { exact: true })
+    await field.fill('mine')
+    await page.keyboard.press('Control+a')
+    expect(await field.evaluate((el: HTMLTextAreaElement) => el.value.slice(el.selectionStart, el.selectionEnd))).toBe('mine')
+  })
+
   test('of ten thousand messages opens at its end, small, and is read backwards without a jump', async () => {
     const agent = await hub.agent(folder('long'))
     const now = Date.now()

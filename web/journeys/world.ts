@@ -383,6 +383,7 @@ export interface Look {
   scale?: number
   /** Another space of the hub than the owner's. */
   namespace?: string
+  userAgent?: string
 }
 
 /** A browser that is signed in. */
@@ -395,6 +396,7 @@ export async function visit(browser: Browser, hub: Hub, path: string, look: Look
     isMobile: look.size.width < 600,
     locale: look.language ?? 'en',
     serviceWorkers: 'block',
+    ...(look.userAgent ? { userAgent: look.userAgent } : {}),
   })
   await context.addInitScript(([url, t]) => localStorage.setItem(`hapi_access_token::${url}`, t ?? ''), [hub.url, look.namespace ? `${token}:${look.namespace}` : token])
   const page = await context.newPage()

@@ -2,6 +2,7 @@
 export const en = {
   'app.name': 'hapi',
 
+  'common.comma': ', ',
   'common.back': 'Back',
   'common.cancel': 'Cancel',
   'common.close': 'Close',

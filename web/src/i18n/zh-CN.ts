@@ -3,6 +3,7 @@ import type { Catalogue } from '.'
 export const zhCN: Catalogue = {
   'app.name': 'hapi',
 
+  'common.comma': '，',
   'common.back': '返回',
   'common.cancel': '取消',
   'common.close': '关闭',

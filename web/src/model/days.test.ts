@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { addDays, dayOf, spanOf, weeksOf, within } from './days'
+import { addDays, dayKey, dayOf, daysUntil, spanOf, weeksOf, within } from './days'
 import { sorted } from './directory'
 
 const day = (y: number, m: number, d: number, h = 0) => new Date(y, m - 1, d, h).getTime()
@@ -28,6 +28,12 @@ describe('days', () => {
       at = next
     }
     expect(at).toBe(day(2027, 1, 1))
+  })
+
+  test('a chart has every day of its range, also those without anything', () => {
+    expect(daysUntil(day(2026, 3, 2), 4, '2026-03-01').map(dayKey)).toEqual(['2026-02-27', '2026-02-28', '2026-03-01', '2026-03-02'])
+    expect(daysUntil(day(2026, 11, 2), 1, '2026-10-31').map(dayKey)).toEqual(['2026-10-31', '2026-11-01', '2026-11-02'])
+    expect(daysUntil(day(2026, 11, 2), 1, undefined).map(dayKey)).toEqual(['2026-11-02'])
   })
 })
 

@@ -36,9 +36,27 @@ export function addMonths(day: number, n: number): number {
   return new Date(d.getFullYear(), d.getMonth() + n, 1).getTime()
 }
 
+/** A day as the hub names it: 2026-11-25. */
+export function dayKey(day: number): string {
+  const d = new Date(day)
+  const two = (n: number) => String(n).padStart(2, '0')
+  return `${d.getFullYear()}-${two(d.getMonth() + 1)}-${two(d.getDate())}`
+}
+
+/** So many days that end with this one, or more if the first that is named is older. */
+export function daysUntil(day: number, least: number, first: string | undefined): number[] {
+  const [y = 0, m = 1, d = 1] = (first ?? dayKey(day)).split('-').map(Number)
+  const days: number[] = []
+  for (let at = Math.min(addDays(day, 1 - least), new Date(y, m - 1, d).getTime()); at <= day; at = addDays(at, 1)) days.push(at)
+  return days
+}
+
+/** One day in a few letters. */
+export const dayText = (day: number, t: Translate): string => new Date(day).toLocaleDateString(t.language, { day: 'numeric', month: 'short' })
+
 /** The days of a span in a few letters. */
 export function daysText(span: Span, now: number, t: Translate): string {
-  const of = (at: number) => new Date(at).toLocaleDateString(t.language, { day: 'numeric', month: 'short' })
+  const of = (at: number) => dayText(at, t)
   const last = addDays(span.until, -1)
   if (span.from === last) return span.from === dayOf(now) ? t('days.today') : of(last)
   return `${of(span.from)} – ${of(last)}`

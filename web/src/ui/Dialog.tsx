@@ -25,6 +25,12 @@ export function Dialog({ open, onClose, title, bare, description, wide, children
         <Radix.Overlay className="fixed inset-0 z-40 bg-veil" />
         <Radix.Content
           {...(description ? {} : { 'aria-describedby': undefined })}
+          tabIndex={-1}
+          onOpenAutoFocus={(e) => {
+            // Not onto the first button, which is the one that closes.
+            e.preventDefault()
+            if (e.currentTarget instanceof HTMLElement) e.currentTarget.focus()
+          }}
           className={cx(
             'fixed z-50 flex animate-in flex-col overflow-hidden border border-line bg-surface shadow-xl outline-none',
             'inset-x-0 bottom-0 max-h-[92dvh] rounded-t-l pb-[env(safe-area-inset-bottom)]',

@@ -57,7 +57,7 @@ function Between({ before, hunk, first }: { before: Hunk | undefined; hunk: Hunk
   if (first && !hunk.context) return null
   if (skipped <= 0 && !hunk.context) return null
   return (
-    <div className="my-1 border-y border-line px-4 py-1 font-sans text-xs text-ink-2">
+    <div className={cx('mb-1 border-b border-line px-4 py-1 font-sans text-xs text-ink-2', !first && 'mt-1 border-t')}>
       {!first && skipped > 0 ? t.count('diff.unchanged', skipped) : null}
       {hunk.context ? <span className="font-mono"> {hunk.context}</span> : null}
     </div>

@@ -27,7 +27,7 @@ export function SettingsPage() {
   const { hub } = useLive()
   const { page } = useParams({ strict: false })
   const known = settingsPages.find((p) => p === page)
-  const shown = known ?? (wide ? 'general' : null)
+  const shown = known ?? (wide ? 'display' : null)
   const pages = settingsPages.filter((p) => p !== 'usage' || hub.isOwner)
   const toList = () => void navigate({ to: '/sessions' })
   const nav = (

@@ -284,5 +284,5 @@ function Tree({ sessionId, path, depth, order, onFile }: { sessionId: string; pa
 
 export function sizeOf(bytes: number, language: string): string {
   const [unit, n] = bytes < 1000 ? (['byte', bytes] as const) : bytes < 1e6 ? (['kilobyte', bytes / 1e3] as const) : (['megabyte', bytes / 1e6] as const)
-  return n.toLocaleString(language, { style: 'unit', unit, unitDisplay: 'short', maximumFractionDigits: n < 10 && unit !== 'byte' ? 1 : 0 })
+  return n.toLocaleString(language, { style: 'unit', unit, unitDisplay: unit === 'byte' ? 'long' : 'short', maximumFractionDigits: n < 10 && unit !== 'byte' ? 1 : 0 })
 }

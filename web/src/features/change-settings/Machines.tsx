@@ -42,7 +42,7 @@ function MachineRow({ machine }: { machine: Machine }) {
         <Dot tone="good" />
         <TextInput
           aria-label={t('machine.name')}
-          className="max-w-60"
+          className="wide:max-w-60"
           maxLength={64}
           value={name}
           placeholder={about?.host}

@@ -3,17 +3,21 @@ import { useState } from 'react'
 import { api, type UsageBucket } from '@/api/hub'
 import { errorText } from '@/api/client'
 import { useT } from '@/i18n'
-import { useLive } from '@/live/hooks'
+import { useLive, useNow } from '@/live/hooks'
+import { dayKey, dayOf, daysUntil, dayText } from '@/model/days'
 import { flavorOf } from '@/model/flavor'
 import { Segmented } from '@/ui/Fields'
 import { Failure, Notice, Skeleton } from '@/ui/States'
+import { cx } from '@/ui/cx'
 
 type Range = '7d' | '30d' | 'all'
+const daysOf: Record<Range, number> = { '7d': 7, '30d': 30, all: 1 }
 
 export function Usage() {
   const t = useT()
   const { hub } = useLive()
   const [range, setRange] = useState<Range>('7d')
+  const today = dayOf(useNow(60_000))
   const { data, error, isPending, refetch } = useQuery({ queryKey: ['usage', range], queryFn: () => api.usage(hub, range), retry: 0, placeholderData: (before) => before })
   const short = (n: number) => n.toLocaleString(t.language, { notation: 'compact', maximumFractionDigits: 1 })
   if (isPending) return <Skeleton rows={3} label={t('common.loading')} />
@@ -21,6 +25,8 @@ export function Usage() {
   const { totals } = data
   const hit = totals.inputTokens > 0 ? Math.round((totals.cacheReadTokens / totals.inputTokens) * 100) : 0
   const most = Math.max(1, ...data.daily.map((d) => d.totalTokens))
+  const tokensOf = new Map(data.daily.map((d) => [d.key, d.totalTokens]))
+  const days = daysUntil(today, daysOf[range], data.daily[0]?.key)
   return (
     <div className="flex flex-col gap-6 py-3">
       <Segmented<Range> label={t('usage.range')} value={range} options={[{ value: '7d', label: t('usage.7d') }, { value: '30d', label: t('usage.30d') }, { value: 'all', label: t('usage.all') }]} onChange={setRange} />
@@ -47,14 +53,21 @@ export function Usage() {
           </dl>
           <section>
             <h2 className="mb-2 text-xs font-semibold text-ink-2">{t('usage.daily')}</h2>
-            <ul className="flex h-36 items-end gap-1">
-              {data.daily.map((d) => (
-                <li key={d.key} title={`${d.key}: ${short(d.totalTokens)}`} className="flex h-full min-w-1 flex-1 flex-col justify-end">
-                  <span className="sr-only">{`${d.key}: ${short(d.totalTokens)}`}</span>
-                  <span aria-hidden className="rounded-t-[3px] bg-accent" style={{ height: `${Math.max(1, (d.totalTokens / most) * 100)}%` }} />
-                </li>
-              ))}
+            <ul className={cx('flex h-36 items-end border-b border-line', days.length > 90 ? '' : days.length > 31 ? 'gap-px' : 'gap-1')}>
+              {days.map((day) => {
+                const tokens = tokensOf.get(dayKey(day)) ?? 0
+                return (
+                  <li key={day} title={`${dayText(day, t)}: ${short(tokens)}`} className="flex h-full min-w-0 flex-1 flex-col justify-end">
+                    <span className="sr-only">{`${dayText(day, t)}: ${short(tokens)}`}</span>
+                    {tokens > 0 ? <span aria-hidden className="rounded-t-[3px] bg-accent" style={{ height: `${Math.max(1, (tokens / most) * 100)}%` }} /> : null}
+                  </li>
+                )
+              })}
             </ul>
+            <p aria-hidden className="mt-1 flex justify-between text-xs text-ink-2 num">
+              <span>{dayText(days[0] ?? today, t)}</span>
+              <span>{t('days.today')}</span>
+            </p>
           </section>
           <Split title={t('usage.byAgent')} rows={data.byAgent.map((b) => ({ ...b, key: flavorOf(b.key).label }))} short={short} />
           <Split title={t('usage.byModel')} rows={data.byModel} short={short} />

@@ -209,7 +209,7 @@ export function ToolGroup({ id, tools }: { id: string; tools: Tool[] }) {
       >
         {parts.map((p, i) => (
           <span key={i}>
-            {i > 0 ? ', ' : ''}
+            {i > 0 ? t('common.comma') : ''}
             {p}
           </span>
         ))}
@@ -468,7 +468,7 @@ function AnsweredCard({ tool }: { tool: Tool }) {
           return (
             <div key={q.id}>
               <dt className="text-ink-2">{q.text}</dt>
-              <dd className="font-medium">{given.length > 0 ? given.join(', ') : skipped ? t('question.skipped') : tool.state === 'running' ? '…' : t('question.answered')}</dd>
+              <dd className="font-medium">{given.length > 0 ? given.join(t('common.comma')) : skipped ? t('question.skipped') : tool.state === 'running' ? '…' : t('question.answered')}</dd>
             </div>
           )
         })}

@@ -53,18 +53,15 @@ export function Row({ session: s, unread, selected, picked, line, needs, menu, o
         className={cx('grid w-full grid-cols-[32px_1fr_auto] items-start gap-x-3 text-left select-none', needs ? 'px-3.5 pt-3 pb-1.5 pl-4' : 'px-4 py-2.5')}
       >
         {picked ? (
-          <span aria-hidden className="mt-0.5 grid size-8 place-items-center rounded-[9px] bg-accent text-accent-ink">
+          <span aria-hidden className="row-span-2 mt-0.5 grid size-8 place-items-center rounded-[9px] bg-accent text-accent-ink">
             <Check className="size-4" />
           </span>
         ) : (
-          <span className="mt-0.5">
+          <span className="row-span-2 mt-0.5">
             <Avatar letter={flavor.letter} tone={tone} onRaised={needs ?? false} />
           </span>
         )}
-        <span className="min-w-0">
-          <span className={cx('block truncate text-m leading-5', unread ? 'font-semibold' : 'font-medium', !s.active && !unread && 'text-ink-2')}>{titleOf(s)}</span>
-          <span className="block truncate text-s text-ink-2">{line ?? stateLine(s, activity, unread, t)}</span>
-        </span>
+        <span className={cx('truncate text-m leading-5', unread ? 'font-semibold' : 'font-medium', !s.active && !unread && 'text-ink-2')}>{titleOf(s)}</span>
         <span className="flex items-center gap-1.5 pt-0.5 text-xs text-ink-2 num">
           {unread && !needs ? (
             <>
@@ -75,6 +72,7 @@ export function Row({ session: s, unread, selected, picked, line, needs, menu, o
           {s.pinned || s.globalPinned ? <Pin aria-label={t('row.pinned')} className="size-3" /> : null}
           <span className={cx(menu !== undefined && 'group-focus-within/row:opacity-0 group-hover/row:opacity-0 touch:opacity-100!')}>{ago(since, now, t)}</span>
         </span>
+        <span className="col-span-2 truncate text-s text-ink-2">{line ?? stateLine(s, activity, unread, t)}</span>
       </button>
       {menu && picked === null ? <div className="absolute top-1.5 right-2 rounded-m bg-sunken opacity-0 group-focus-within/row:opacity-100 group-hover/row:opacity-100 touch:hidden">{menu}</div> : null}
     </div>

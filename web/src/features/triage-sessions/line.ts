@@ -22,7 +22,7 @@ export function stateLine(s: SessionSummary, activity: Doing | null, unread: boo
     const key = activity ? doing[activity.kind] : undefined
     parts.push(key && activity ? t(key, { what: activity.subject }) : t('row.working'))
     if (s.todoProgress && s.todoProgress.completed < s.todoProgress.total) parts.push(t('row.step', { at: s.todoProgress.completed + 1, of: s.todoProgress.total }))
-    return parts.join(', ')
+    return parts.join(t('common.comma'))
   }
   if (s.backgroundTaskCount > 0) return t.count('row.background', s.backgroundTaskCount)
   if (worktree) parts.push(t('row.worktree', { name: worktree }))
@@ -33,5 +33,5 @@ export function stateLine(s: SessionSummary, activity: Doing | null, unread: boo
     else parts.push(s.active ? t('row.ready') : t('row.ended'))
   }
   if (s.todoProgress && s.todoProgress.completed < s.todoProgress.total && parts.length === 1) parts.push(t('row.todos', { done: s.todoProgress.completed, total: s.todoProgress.total }))
-  return parts.join(', ')
+  return parts.join(t('common.comma'))
 }
