@@ -489,3 +489,38 @@ func TestDemo(t *testing.T) {
 		t.Error("the conversation was not resumed")
 	}
 }
+
+func TestOpencodeCompactsItsConversation(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.Text("I will remember plover."), modeltest.Text("It was plover."))
+	w.startACP(acpAgents[0])
+	w.send("The word is plover", "local-1")
+	w.waitSaid("I will remember plover.")
+	w.waitIdle()
+	w.send("/compact", "local-2")
+	w.waitSaid("Compaction completed")
+	w.waitIdle()
+	if rows := w.codexRows("reasoning"); len(rows) != 1 || rows[0]["message"] != "In short: a test." {
+		t.Errorf("the summary is shown as %v", rows)
+	}
+	if rows := w.codexRows("message"); len(rows) != 1 {
+		t.Errorf("besides, the agent said %v", rows)
+	}
+	w.send("What was the word?", "local-3")
+	w.waitSaid("It was plover.")
+	if got := w.model.Requests()[1].All(); !strings.Contains(got, "In short: a test.") || strings.Contains(got, "I will remember plover.") {
+		t.Errorf("after the compaction the model is told %q", got)
+	}
+}
+
+func TestOpencodeTellsThatItsModelIsAskedAgain(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.Fail(http.StatusTooManyRequests, "rate_limit_error", "Slow down please"), modeltest.Text("Here I am."))
+	w.startACP(acpAgents[0])
+	w.send("Are you there?", "local-1")
+	w.waitSaid("Here I am.")
+	w.waitSaid(`"subtype":"api_error"`)
+	if !strings.Contains(w.conversation(), `"retryAttempt":1`) {
+		t.Errorf("the retry is not told:\n%s", w.conversation())
+	}
+}

@@ -79,6 +79,7 @@ type conversation struct {
 	convert  *converter // guarded by handling
 	late     *time.Timer
 	heard    time.Time // of the latest update; guarded by handling
+	muted    bool      // what the agent says of its work is not shown; likewise
 }
 
 // turn is a prompt that the agent works on.
@@ -133,13 +134,17 @@ func (c *conversation) Prompt(ctx context.Context, p agent.Prompt) error {
 		}
 		return err
 	}
-	if isCompact(p.Text) && !c.compacts() {
+	byService := isCompact(p.Text) && proc.service != nil && !c.compacts()
+	if isCompact(p.Text) && !byService && !c.compacts() {
 		return &agent.Failure{Kind: agent.CompactFailed, Text: c.spec.Label + " cannot shorten its conversation."}
 	}
 	c.applyBeforePrompt(ctx, proc)
 	c.endReplay(ctx, proc)
 	if interrupted, _ := t.state(); interrupted {
 		return agent.ErrInterrupted
+	}
+	if byService {
+		return c.compact(ctx, proc, t, p.Accepted)
 	}
 	return c.work(ctx, proc, t, p)
 }
@@ -437,7 +442,15 @@ func (c *conversation) start(ctx context.Context) (*process, error) {
 	if err != nil {
 		return nil, c.notInstalled(command)
 	}
-	proc, err := startProcess(ctx, processOptions{path: path, args: c.arguments(), dir: c.o.Dir, env: c.environment(), log: c.log, serve: c.serve})
+	args, env := c.arguments(), c.environment()
+	var api *service
+	if c.spec.serves {
+		if api, err = newService(); err != nil {
+			return nil, err
+		}
+		args, env = append(args, api.arguments()...), append(env, api.environment()...)
+	}
+	proc, err := startProcess(ctx, processOptions{path: path, args: args, dir: c.o.Dir, env: env, log: c.log, serve: c.serve, service: api})
 	if err != nil {
 		return nil, &agent.Failure{Kind: agent.Crashed, Silent: true, Text: c.spec.Label + " could not be started: " + err.Error()}
 	}
@@ -454,7 +467,17 @@ func (c *conversation) start(ctx context.Context) (*process, error) {
 		proc.kill()
 		return nil, err
 	}
+	if api != nil {
+		c.running.Go(func() { c.followRetries(proc) })
+	}
 	return proc, nil
+}
+
+// mute makes what the agent says of its work be left out, or not any more.
+func (c *conversation) mute(yes bool) {
+	c.handling.Lock()
+	defer c.handling.Unlock()
+	c.muted = yes
 }
 
 func (c *conversation) arguments() []string {

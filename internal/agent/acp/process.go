@@ -45,6 +45,8 @@ type process struct {
 	shells *shells
 	deaf   atomic.Bool // it does not read any more
 	mark   string      // that everything it starts bears; empty: none
+	// service is what it offers beside the protocol; nil: nothing.
+	service *service
 
 	mu      sync.Mutex
 	closed  bool           // no request is served any more
@@ -73,6 +75,7 @@ type processOptions struct {
 	path, dir string
 	args, env []string
 	log       *slog.Logger
+	service   *service
 	// serve answers a request, or takes a notification.
 	serve func(ctx context.Context, p *process, method string, params json.RawMessage) (any, *sdk.RequestError)
 }
@@ -87,7 +90,7 @@ func startProcess(ctx context.Context, o processOptions) (*process, error) {
 	cmd.Dir, cmd.Env = o.dir, o.env
 	child.OwnGroup(cmd)
 	p := &process{
-		cmd: cmd, stderr: &child.Tail{Max: stderrTail}, files: files, shells: newShells(files, o.env),
+		cmd: cmd, service: o.service, stderr: &child.Tail{Max: stderrTail}, files: files, shells: newShells(files, o.env),
 		done: make(chan struct{}), exited: make(chan struct{}), asks: map[string]context.CancelCauseFunc{},
 	}
 	p.mark = markOf(o.env)

@@ -212,7 +212,7 @@ func (c *conversation) update(p *process, params json.RawMessage) {
 	c.handling.Lock()
 	defer c.handling.Unlock()
 	c.heard = time.Now()
-	if n == nil || n.replays() { // what is replayed has been said long ago
+	if n == nil || c.muted || n.replays() { // what is replayed has been said long ago
 		return
 	}
 	switch {

@@ -15,7 +15,9 @@ type Spec struct {
 	Install string   // what a person does who does not have it
 	Login   string   // what a person does who is not logged in
 
-	text textMode // how its texts grow, where that is known
+	// serves: it has an HTTP API besides, see service.
+	serves bool
+	text   textMode // how its texts grow, where that is known
 	// ownReads: it reads files itself. Where it reads them through us, it takes
 	// one that is not there for a failure, and cannot make new ones.
 	ownReads bool
@@ -26,7 +28,7 @@ var OpenCode = Spec{
 	Flavor: wire.FlavorOpencode, Label: "OpenCode", Command: "opencode", Args: []string{"acp"},
 	Install: "Install it with `npm install -g opencode-ai`, or set HAPI_OPENCODE_PATH to its executable",
 	Login:   "Run `opencode auth login` there once",
-	text:    delta,
+	text:    delta, serves: true,
 }
 
 // Gemini is Google's Gemini CLI.
