@@ -322,3 +322,19 @@ func TestPlanCommandChangesTheMode(t *testing.T) {
 		return true
 	})
 }
+
+func TestAutoModeThatClaudeDoesNotOfferIsRefused(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.Text("The first answer."))
+	w.startSession("--model", "claude-3-5-haiku-20241022", "--permission-mode", "auto")
+	w.send("One", "local-1")
+	w.waitSaid("Claude does not offer auto mode with this model.")
+	w.waitSaid("The first answer.")
+	asked := func() bool { return w.detail().PermissionMode == wire.ModeDefault }
+	w.wait("the mode that Claude has", asked)
+	w.waitIdle()
+	if status, raw := w.call(http.MethodPost, w.path("/permission-mode"), map[string]string{"mode": "auto"}); status != http.StatusConflict || !strings.Contains(string(raw), "does not offer auto mode") {
+		t.Errorf("auto mode: %d %s, want it refused in words", status, raw)
+	}
+	w.wait("the mode that Claude has still", asked)
+}

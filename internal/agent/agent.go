@@ -174,6 +174,12 @@ type Catalog struct {
 	SlashCommands []string
 }
 
+// ModeRefused says, in words for people, that the agent does not take a
+// permission mode; it has the one it had.
+type ModeRefused struct{ Text string }
+
+func (e *ModeRefused) Error() string { return e.Text }
+
 // ErrNoTerminal says that an agent has no interface of its own for a terminal.
 var ErrNoTerminal = errors.New("this agent has no interface for a terminal")
 

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"encoding/json"
+	"errors"
 
 	"github.com/google/uuid"
 
@@ -191,10 +192,12 @@ func (s *Session) configure(ctx context.Context, c agent.Config) error {
 		return nil
 	}
 	err := conv.Configure(ctx, c)
-	if err != nil { // the agent has what it had; the permission mode is ours
+	if err != nil { // the agent has what it had; the permission mode is ours, as a rule
 		s.mu.Lock()
 		s.config = old
-		s.config.PermissionMode = c.PermissionMode
+		if refused := (*agent.ModeRefused)(nil); !errors.As(err, &refused) {
+			s.config.PermissionMode = c.PermissionMode
+		}
 		s.mu.Unlock()
 		s.announceState()
 	}

@@ -289,6 +289,12 @@ func (c *conversation) Configure(ctx context.Context, config agent.Config) error
 	}
 	for _, change := range changes(old, config) {
 		if _, err := proc.control(ctx, change); err != nil {
+			if answer := refusal(""); errors.As(err, &answer) && change["mode"] == wire.ModeAuto {
+				c.mu.Lock()
+				c.config = old
+				c.mu.Unlock()
+				return &agent.ModeRefused{Text: "Claude does not offer auto mode here: " + string(answer)}
+			}
 			c.log.Debug("claude does not change this while it runs; it is restarted with the next prompt", "change", change["subtype"], "err", err)
 			c.mu.Lock()
 			c.stale = c.stale || c.proc == proc

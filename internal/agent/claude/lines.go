@@ -90,7 +90,7 @@ func (c *conversation) handle(p *process, raw []byte) {
 	case "control_response":
 		reply := controlReply{response: l.Response.Response}
 		if l.Response.Subtype != "success" {
-			reply.err = errors.New(l.Response.Error)
+			reply.err = refusal(l.Response.Error)
 		}
 		p.replied(l.Response.RequestID, reply)
 	case "control_cancel_request":
@@ -180,6 +180,7 @@ func (c *conversation) system(l *line) {
 // Claude offers.
 func (c *conversation) learn(l *line) {
 	c.mu.Lock()
+	noAuto := !c.started && c.config.PermissionMode == wire.ModeAuto && l.PermissionMode != "" && l.PermissionMode != wire.ModeAuto
 	c.started = true
 	if c.skills = l.Skills; c.skills == nil {
 		c.skills = []string{}
@@ -190,6 +191,10 @@ func (c *conversation) learn(l *line) {
 	}
 	c.mu.Unlock()
 	c.convert.begin(l)
+	if noAuto {
+		c.modeChanged(l.PermissionMode)
+		c.host.Emit(notice("Claude does not offer auto mode with this model. It asks before it acts."))
+	}
 	if fresh {
 		c.host.Resumable(l.SessionID)
 	}

@@ -139,6 +139,11 @@ func (p *process) write(v any) error {
 	return nil
 }
 
+// refusal is Claude's answer to a control request that it does not carry out.
+type refusal string
+
+func (r refusal) Error() string { return string(r) }
+
 type controlReply struct {
 	response json.RawMessage
 	err      error

@@ -38,6 +38,7 @@ func playClaude(manner string) int {
 		var l struct {
 			Type, UUID string
 			RequestID  string `json:"request_id"`
+			Request    struct{ Subtype, Mode string }
 		}
 		if err := json.Unmarshal(in.Bytes(), &l); err != nil {
 			return 2
@@ -53,9 +54,11 @@ func playClaude(manner string) int {
 				break
 			}
 			say(map[string]any{"type": "command_lifecycle", "command_uuid": l.UUID, "state": "started"})
-			say(map[string]any{"type": "system", "subtype": "init", "session_id": "s1", "uuid": newUUID()})
+			say(map[string]any{"type": "system", "subtype": "init", "session_id": "s1", "permissionMode": "default", "uuid": newUUID()})
 			say(map[string]any{"type": "assistant", "uuid": newUUID(), "session_id": "s1", "message": map[string]any{"content": "Hello"}})
 			say(map[string]any{"type": "result", "subtype": "success", "session_id": "s1", "uuid": newUUID()})
+		case l.Type == "control_request" && l.Request.Mode == "auto":
+			say(map[string]any{"type": "control_response", "response": map[string]any{"subtype": "error", "request_id": l.RequestID, "error": "auto mode unavailable for this model"}})
 		case l.Type == "control_request":
 			say(map[string]any{"type": "control_response", "response": map[string]any{
 				"subtype": "success", "request_id": l.RequestID, "response": map[string]any{"still_queued": []string{}, "cancelled": waiting},
@@ -179,5 +182,32 @@ func TestAPromptIsNotAcceptedByAClaudeThatEndsBeforeItBegins(t *testing.T) {
 	}
 	if got := all(events); len(got) != 0 {
 		t.Errorf("told %v, want nothing: the prompt can be given again", got)
+	}
+}
+
+func TestAutoModeThatClaudeRefusesIsNotTaken(t *testing.T) {
+	t.Parallel()
+	c, p, _ := opened(t, "answers")
+	if err := c.Prompt(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	before := c.config
+	var refused *agent.ModeRefused
+	if err := c.Configure(t.Context(), agent.Config{PermissionMode: wire.ModeAuto, Model: "other"}); !errors.As(err, &refused) || c.config != before || c.stale {
+		t.Errorf("it ended by %v and has %+v, want it refused, and nothing changed", err, c.config)
+	}
+	if err := c.Configure(t.Context(), agent.Config{PermissionMode: wire.ModePlan}); err != nil || c.config.PermissionMode != wire.ModePlan {
+		t.Errorf("planning: %v", err)
+	}
+}
+
+func TestAClaudeThatBeginsWithoutAutoModeSaysSo(t *testing.T) {
+	t.Parallel()
+	c, p, events := opened(t, "answers", func(o *agent.Options) { o.Config.PermissionMode = wire.ModeAuto })
+	if err := c.Prompt(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	if got := all(events); len(got) != 4 || c.config.PermissionMode != wire.ModeDefault {
+		t.Errorf("told %v and it has %q, want a notice besides, and the default", got, c.config.PermissionMode)
 	}
 }
