@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strconv"
 	"time"
 
@@ -16,7 +17,15 @@ import (
 )
 
 // answerWithin is how long a runner may take to answer what it only looks up.
-const answerWithin = 10 * time.Second
+var answerWithin = patience(os.Getenv("HAPI_RUNNER_HTTP_TIMEOUT"))
+
+// patience is a time in milliseconds; 10 s, if that is none.
+func patience(ms string) time.Duration {
+	if n, err := strconv.Atoi(ms); err == nil && n > 0 {
+		return time.Duration(n) * time.Millisecond
+	}
+	return 10 * time.Second
+}
 
 // Child is a session process that a runner knows.
 type Child struct {
