@@ -254,6 +254,7 @@ describe('what goes along', () => {
     await page.getByRole('log').getByRole('button', { name: 'photo.png' }).tap()
     await page.getByRole('dialog', { name: 'photo.png' }).waitFor()
     await page.getByText('2 of 2').waitFor()
+    expect(await page.getByRole('dialog').getByRole('img', { name: 'photo.png' }).getAttribute('src')).toBe(`data:image/png;base64,${sunset}`)
   })
 
   test('Ctrl M gives the agent the next model, Shift Tab the next mode', async () => {
