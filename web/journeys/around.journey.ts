@@ -5,7 +5,7 @@ import { desk, phone } from './world'
 
 const stage = new Stage()
 
-test('a runner that nobody would start again is left for an hour', async () => {
+test('runners that nobody would start again are left for an hour, one after the other', async () => {
   const page = await stage.at('/sessions')
   await page.getByText('No sessions yet').waitFor()
   await stage.hub.machine('machine-older', 'attic', [], { capabilities: [] })
@@ -13,8 +13,11 @@ test('a runner that nobody would start again is left for an hour', async () => {
   await strip.getByText('The runner on attic is older than its program. Restart it there.').waitFor()
   expect(await barriers(page)).toEqual([])
   expect(await strip.getByRole('button').allTextContents()).toEqual(['Later'])
+  await stage.hub.machine('machine-old', 'cellar', [], { capabilities: [] })
   await strip.getByRole('button', { name: 'Later' }).click()
-  await strip.waitFor({ state: 'detached' })
+  await strip.getByText('The runner on cellar').waitFor({ timeout: 30_000 })
+  await strip.getByRole('button', { name: 'Later' }).click()
+  await strip.waitFor({ state: 'detached', timeout: 30_000 }) // at once, not with the next minute
   await page.reload()
   await page.getByText('No sessions yet').waitFor()
   expect(await strip.count()).toBe(0)

@@ -1,4 +1,4 @@
-import { useState } from 'react'
+import { useReducer, useState } from 'react'
 import { api } from '@/api/hub'
 import { errorText } from '@/api/client'
 import { useT } from '@/i18n'
@@ -17,14 +17,13 @@ export function RunnerSkew() {
   const { data: machines = [] } = useMachines()
   const now = useNow(60_000)
   const [busy, setBusy] = useState(false)
-  const [, setSnoozed] = useState(0)
+  const [, lookAgain] = useReducer((n: number) => n + 1, 0)
   const machine = machines.find((m) => isOutdated(m) && Number(sessionStorage.getItem(snoozeKey(m.id)) ?? 0) <= now)
   if (!machine) return null
   const name = machineName(machine)
   const snooze = () => {
-    const until = now + snoozeFor
-    sessionStorage.setItem(snoozeKey(machine.id), String(until))
-    setSnoozed(until)
+    sessionStorage.setItem(snoozeKey(machine.id), String(now + snoozeFor))
+    lookAgain()
   }
   const restart = async () => {
     setBusy(true)
