@@ -22,7 +22,6 @@ beforeAll(async () => {
   browser = await launch()
   day = await scene(hub)
   await others(hub)
-  await shells(hub, day.cache)
 })
 afterAll(async () => {
   writeIndex()
@@ -47,12 +46,15 @@ interface Screen {
   language?: 'zh-CN'
   /** Another space of the hub than that of the scene. */
   namespace?: string
+  /** What has to be there, made just before: it does not keep. */
+  before?(): Promise<unknown>
   act?(page: Page): Promise<unknown>
 }
 
 /** The first look opens the shell, the others find it. */
 async function intoShell(page: Page) {
   const open = page.getByRole('list', { name: 'Open shells' }).getByRole('button').first()
+  await open.or(page.locator('text=connected')).first().waitFor()
   if (await open.isVisible()) await open.click()
   await page.locator('text=connected').waitFor()
 }
@@ -102,7 +104,7 @@ const screens: Screen[] = [
   { name: 'diff', title: 'A difference', path: () => `/sessions/${day.login.id}/file?path=${btoa('auth/session.ts')}&staged=true`, ready: 'text=isLocal' },
   { name: 'file', title: 'A file', path: () => `/sessions/${day.login.id}/file?path=${btoa('auth/session.ts')}&view=file`, ready: 'text=where the person came' },
   { name: 'terminal', title: 'A terminal', path: () => `/sessions/${day.login.id}/terminal`, ready: 'text=/connected|open shell/', act: intoShell },
-  { name: 'shells', title: 'The shells that are open', path: () => `/sessions/${day.cache.id}/terminal`, ready: 'text=a program runs' },
+  { name: 'shells', title: 'The shells that are open', path: () => `/sessions/${day.cache.id}/terminal`, ready: 'text=a program runs', before: () => shells(hub, day.cache) },
   { name: 'settings', title: 'Settings', path: () => '/settings', ready: 'text=Notifications' },
   { name: 'display', title: 'Settings: display', path: () => '/settings/display', ready: 'text=Text size', looks: both },
   { name: 'notifications', title: 'Settings: notifications', path: () => '/settings/notifications', ready: 'text=Told of what happens' },
@@ -144,7 +146,8 @@ test('sign-in', async () => {
   }
 })
 
-test.each(screens.filter((s) => !only || only.includes(s.name)))('$name', async ({ name, path, ready, looks: wanted, language, namespace, act }) => {
+test.each(screens.filter((s) => !only || only.includes(s.name)))('$name', async ({ name, path, ready, looks: wanted, language, namespace, before, act }) => {
+  await before?.()
   for (const [look, how] of looks) {
     if ((wanted && !wanted.includes(look)) || (onlyLooks && !onlyLooks.includes(look))) continue
     const { page, context, problems } = await visit(browser, hub, path(), { ...how, ...(language ? { language } : {}), ...(namespace ? { namespace } : {}) })
