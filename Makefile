@@ -46,7 +46,7 @@ screenshots: build ## every screen as pictures in web/screenshots
 	cd web && npm run --silent screenshots
 
 e2e: e2e/node_modules web-e2e ## journeys with the real agents against model doubles
-	go test -tags e2e -count=1 -timeout 15m ./e2e/...
+	go test -tags e2e -count=1 -parallel 3 -timeout 15m ./e2e/...
 
 bench: build ## the load generator, as a table and as bench.json
 	go run ./bench -hub ./bin/hapi -json bench.json
