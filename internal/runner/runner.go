@@ -166,7 +166,9 @@ func acquire(ctx context.Context, h *home.Home) (*flock.Flock, error) {
 
 func (r *Runner) run(ctx context.Context) error {
 	pruneLogs(r.o.Home.Path("logs"), time.Now())
-	pruneWorktrees(r.o.Home, time.Now())
+	if err := pruneWorktrees(r.o.Home, time.Now()); err != nil {
+		r.log.Warn("removed worktrees are not forgotten", "err", err)
+	}
 	if err := keepRoots(r.o.Home, r.o.Roots); err != nil {
 		return err
 	}

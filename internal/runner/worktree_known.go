@@ -55,28 +55,40 @@ func (w *Worktree) save() error {
 	return home.WritePrivate(w.file(), raw)
 }
 
-// Worktrees are those that runners of a data directory made, the oldest first.
-func Worktrees(data *home.Home) ([]*Worktree, error) {
+// readNote reads the file of a worktree.
+func readNote(data *home.Home, path string) (*Worktree, error) {
+	w := &Worktree{home: data}
+	raw, err := os.ReadFile(path)
+	if err == nil {
+		err = json.Unmarshal(raw, w)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read the note of a worktree, %s: %w", path, err)
+	}
+	return w, nil
+}
+
+// notes are those of all worktrees, also of removed ones.
+func notes(data *home.Home) ([]*Worktree, error) {
 	paths, err := filepath.Glob(filepath.Join(data.Path(worktreesDir), "*.json"))
 	if err != nil {
 		return nil, fmt.Errorf("list the worktrees: %w", err)
 	}
-	var all []*Worktree
-	for _, path := range paths {
-		w := &Worktree{home: data}
-		raw, err := os.ReadFile(path)
-		if err == nil {
-			err = json.Unmarshal(raw, w)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("read the note of a worktree: %w", err)
-		}
-		if w.Removed == nil {
-			all = append(all, w)
+	all := make([]*Worktree, len(paths))
+	for i, path := range paths {
+		if all[i], err = readNote(data, path); err != nil {
+			return nil, err
 		}
 	}
-	slices.SortFunc(all, func(a, b *Worktree) int { return cmp.Compare(a.CreatedAt, b.CreatedAt) })
 	return all, nil
+}
+
+// Worktrees are those that runners of a data directory made, the oldest first.
+func Worktrees(data *home.Home) ([]*Worktree, error) {
+	all, err := notes(data)
+	all = slices.DeleteFunc(all, func(w *Worktree) bool { return w.Removed != nil })
+	slices.SortFunc(all, func(a, b *Worktree) int { return cmp.Compare(a.CreatedAt, b.CreatedAt) })
+	return all, err
 }
 
 // Gone says that somebody else has removed the directory.
@@ -172,16 +184,12 @@ func (w *Worktree) Remove(ctx context.Context, ignoredToo bool) error {
 // BringBack makes a worktree again that was cleaned up and in which a session is to
 // go on. Other directories are none of its business.
 func BringBack(ctx context.Context, data *home.Home, dir string) error {
-	w := &Worktree{worktree: worktree{Path: filepath.Clean(dir)}, home: data}
-	raw, err := os.ReadFile(w.file())
+	w, err := readNote(data, (&Worktree{worktree: worktree{Path: filepath.Clean(dir)}, home: data}).file())
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	if err == nil {
-		err = json.Unmarshal(raw, w)
-	}
 	if err != nil {
-		return fmt.Errorf("read the note of the worktree %s: %w", dir, err)
+		return err
 	}
 	if w.Removed == nil || !w.Gone() {
 		return nil
@@ -202,18 +210,14 @@ func BringBack(ctx context.Context, data *home.Home, dir string) error {
 }
 
 // pruneWorktrees forgets worktrees that were removed long ago.
-func pruneWorktrees(data *home.Home, now time.Time) {
-	paths, err := filepath.Glob(filepath.Join(data.Path(worktreesDir), "*.json"))
-	if err != nil {
-		return // there is no such pattern
-	}
-	for _, path := range paths {
-		var w Worktree
-		raw, err := os.ReadFile(path)
-		if err == nil && json.Unmarshal(raw, &w) == nil && w.Removed != nil && now.Sub(time.UnixMilli(w.Removed.At)) > keepRemoved {
-			_ = os.Remove(path) // the next runner tries again
+func pruneWorktrees(data *home.Home, now time.Time) error {
+	all, err := notes(data)
+	for _, w := range all {
+		if w.Removed != nil && now.Sub(time.UnixMilli(w.Removed.At)) > keepRemoved {
+			err = errors.Join(err, os.Remove(w.file()))
 		}
 	}
+	return err
 }
 
 // keepRemoved is how long a session can be resumed in a worktree that was removed.

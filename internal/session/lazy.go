@@ -2,7 +2,6 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
 	"sync"
@@ -155,9 +154,3 @@ func (s *Session) connect(ctx context.Context) {
 // sessionVariable says to agents which session they are of. They never see an id
 // that the hub does not know.
 const sessionVariable = "HAPI_SESSION_ID="
-
-// describeMachine is this machine as the hub is told of it.
-func describeMachine(f *Facts) (*wire.CreateMachine, error) {
-	raw, err := json.Marshal(f.Machine)
-	return &wire.CreateMachine{ID: f.MachineID, Metadata: raw, RunnerState: json.RawMessage("null")}, err
-}

@@ -113,6 +113,12 @@ func describe(o *Options) (wire.CreateSession, error) {
 	return in, nil
 }
 
+// describeMachine is this machine as the hub is told of it.
+func describeMachine(f *Facts) (*wire.CreateMachine, error) {
+	raw, err := json.Marshal(f.Machine)
+	return &wire.CreateMachine{ID: f.MachineID, Metadata: raw, RunnerState: json.RawMessage("null")}, err
+}
+
 // takeOver reads an existing session, resumes its agent's conversation, and
 // keeps its mode unless another was asked for.
 func takeOver(ctx context.Context, client *hubclient.Client, o *Options) (wire.Session, error) {

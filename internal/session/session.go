@@ -155,7 +155,7 @@ func Start(ctx context.Context, client *hubclient.Client, o Options) (*Session, 
 
 // firstRow is the session's row, which the hub has or is to have.
 func firstRow(ctx context.Context, client *hubclient.Client, o *Options) (wire.Session, *row, error) {
-	if o.Late && o.Begin == Local && o.Facts.ExistingID == "" {
+	if o.Late {
 		late, planned, err := lateRow(o)
 		return planned, late, err
 	}

@@ -321,58 +321,6 @@ describe('without a connection', () => {
   }, 180_000)
 })
 
-describe('around the sessions', () => {
-  test('the app is offered once, and never again after a no', async () => {
-    const page = await at('/sessions')
-    const offer = () =>
-      page.evaluate(() => {
-        const event = new Event('beforeinstallprompt', { cancelable: true })
-        dispatchEvent(Object.assign(event, { prompt: () => Promise.resolve(document.body.setAttribute('data-prompted', '')) }))
-        return event.defaultPrevented
-      })
-    await page.getByRole('heading', { name: 'Sessions' }).waitFor()
-    expect(await offer()).toBe(true)
-    const card = page.getByRole('complementary', { name: 'hapi on your home screen' })
-    await card.getByRole('button', { name: 'Install' }).click()
-    await page.locator('body[data-prompted]').waitFor()
-    await card.waitFor({ state: 'detached' })
-    await offer()
-    await card.getByRole('button', { name: 'Do not offer it again' }).click()
-    await card.waitFor({ state: 'detached' })
-    await page.reload()
-    await page.getByRole('heading', { name: 'Sessions' }).waitFor()
-    await offer()
-    expect(await card.count()).toBe(0)
-  })
-
-  test('a runner that is older than its program is restarted from here', async () => {
-    const own = await Hub.start()
-    open.push({ close: () => own.stop() })
-    const runner = await own.machine('m-old', 'attic', ['demo'], { supervisedRestart: true, startedCliMtimeMs: 1, installedCliMtimeMs: 2 })
-    open.push({ close: () => Promise.resolve(runner.close()).then(() => {}) })
-    const { page, context } = await visit(browser, own, '/sessions', { size: phone })
-    open.push(context)
-    page.setDefaultTimeout(60_000)
-    const strip = page.getByText('The runner on attic is older than its program.')
-    await strip.waitFor()
-    await page.getByRole('button', { name: 'Restart it' }).click()
-    await page.getByText('The runner on attic restarts.').waitFor()
-    await strip.waitFor({ state: 'detached' })
-  })
-
-  test('a link that carries words and a file is shared into a session', async () => {
-    const agent = await hub.agent(folder('shared'))
-    const page = await at('/sessions')
-    await page.getByText('shared').first().waitFor()
-    await page.goto(`${hub.url}/share#text=${encodeURIComponent('Look at this')}&fileUrl=${encodeURIComponent(`${hub.url}/icon.svg`)}&fileName=drawing.svg`)
-    await page.getByText('drawing.svg').waitFor()
-    await page.getByRole('button', { name: /shared/ }).first().click()
-    await page.waitForURL(`**/sessions/${agent.id}`)
-    expect(await page.getByLabel('Message').inputValue()).toBe('Look at this')
-    await page.getByText('drawing.svg').waitFor()
-  })
-})
-
 test('the demo agent is talked to as any other', async () => {
   hub.spawn(['demo', '--yolo'], mkdtempSync(join(tmpdir(), 'hapi-demo-')))
   const page = await at('/sessions', { size: desk })

@@ -5,7 +5,7 @@ import { desk, phone } from './world'
 
 const stage = new Stage()
 
-test('runners that nobody would start again are left for an hour, one after the other', async () => {
+test('old runners are left for an hour one after the other, or restarted', async () => {
   const page = await stage.at('/sessions')
   await page.getByText('No sessions yet').waitFor()
   await stage.hub.machine('machine-older', 'attic', [], { capabilities: [] })
@@ -21,6 +21,13 @@ test('runners that nobody would start again are left for an hour, one after the 
   await page.reload()
   await page.getByText('No sessions yet').waitFor()
   expect(await strip.count()).toBe(0)
+
+  // One that starts again by itself is restarted from here.
+  await stage.hub.machine('machine-behind', 'studio', [], { supervisedRestart: true, startedCliMtimeMs: 1, installedCliMtimeMs: 2 })
+  await strip.getByText('The runner on studio').waitFor()
+  await strip.getByRole('button', { name: 'Restart it' }).click()
+  await page.getByText('The runner on studio restarts.').waitFor()
+  await strip.waitFor({ state: 'detached', timeout: 30_000 })
 })
 
 test('an iPhone is told how, for only the person can put hapi on its home screen', async () => {
@@ -69,4 +76,39 @@ test('settings are a list and then a page on a phone, and both beside each other
   await page.setViewportSize(phone)
   await page.getByText('Text size', { exact: true }).waitFor({ state: 'detached' })
   await list.getByRole('button', { name: /Display/ }).waitFor()
+})
+
+test('the app is offered once, and never again after a no', async () => {
+  const page = await stage.at('/sessions')
+  const offer = () =>
+    page.evaluate(() => {
+      const event = new Event('beforeinstallprompt', { cancelable: true })
+      dispatchEvent(Object.assign(event, { prompt: () => Promise.resolve(document.body.setAttribute('data-prompted', '')) }))
+      return event.defaultPrevented
+    })
+  await page.getByRole('heading', { name: 'Sessions' }).waitFor()
+  expect(await offer()).toBe(true)
+  const card = page.getByRole('complementary', { name: 'hapi on your home screen' })
+  await card.getByRole('button', { name: 'Install' }).click()
+  await page.locator('body[data-prompted]').waitFor()
+  await card.waitFor({ state: 'detached' })
+  await offer()
+  await card.getByRole('button', { name: 'Do not offer it again' }).click()
+  await card.waitFor({ state: 'detached' })
+  await page.reload()
+  await page.getByRole('heading', { name: 'Sessions' }).waitFor()
+  await offer()
+  expect(await card.count()).toBe(0)
+})
+
+test('a link that carries words and a file is shared into a session', async () => {
+  const agent = await stage.hub.agent({ path: '/Users/ada/src/shared', name: 'shared' })
+  const page = await stage.at('/sessions')
+  await page.getByText('shared').first().waitFor()
+  await page.goto(`${stage.hub.url}/share#text=${encodeURIComponent('Look at this')}&fileUrl=${encodeURIComponent(`${stage.hub.url}/icon.svg`)}&fileName=drawing.svg`)
+  await page.getByText('drawing.svg').waitFor()
+  await page.getByRole('button', { name: /shared/ }).first().click()
+  await page.waitForURL(`**/sessions/${agent.id}`)
+  expect(await page.getByLabel('Message').inputValue()).toBe('Look at this')
+  await page.getByText('drawing.svg').waitFor()
 })

@@ -115,7 +115,7 @@ func (c *conversation) Prompt(ctx context.Context, p agent.Prompt) error {
 		if p.Accepted != nil {
 			p.Accepted()
 		}
-		c.host.Emit(notice("Claude had this message already when hapi was killed, and may not have finished with it. It is not given again: tell Claude to go on, if need be."))
+		c.host.Emit(notice("Claude had this message already when hapi ended, and may not have finished with it. It is not given again: tell Claude to go on, if need be."))
 		return nil
 	}
 	err := c.attempt(ctx, p, name, text)
