@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"hapi/internal/agent"
+	"hapi/internal/agent/child"
 	"hapi/internal/control"
 	"hapi/internal/home"
 	"hapi/internal/hubclient"
@@ -81,6 +82,9 @@ func (l launch) run(cmd *cobra.Command) error {
 	}
 	l.open.Dir, l.open.Logger, l.open.Scratch = dir, logger, filepath.Join(data.Path("tmp"), "hooks")
 	link := func(id wire.SessionID) string { return fmt.Sprintf("%s/sessions/%s", c.APIURL.Text, id) }
+	if err := child.KeepTogether(); err != nil {
+		logger.Warn("what is started here may outlive this process if that is killed", "err", err)
+	}
 	running := untilSignal(ctx) // from before there is a session: a signal in between must end it
 	s, err := session.Start(ctx, client, session.Options{
 		Agent: l.agent, Begin: l.begin, Late: late, Screen: l.screen(atTerminal), Link: link, Peers: peersOf(c), Logger: logger, Facts: l.facts(data, c), Open: l.open,
