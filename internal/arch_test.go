@@ -50,6 +50,9 @@ var floors = map[string]int{
 	"internal/session":       5,
 	"cmd/hapi":               6,
 
+	"internal/agent/opencode":     4,
+	"internal/agent/opencode/api": 2,
+
 	"internal/hub/scratchlist": 2,
 	"internal/hub/push":        2,
 	"internal/hub/webpush":     1,

@@ -28,3 +28,31 @@ func Event(data map[string]any) Record {
 	}
 	return Record{Content: raw}
 }
+
+// Retried is a row of a request to the model that failed and is made again, as
+// Claude's are.
+func Retried(attempt int, why string) Record {
+	raw, err := json.Marshal(map[string]any{
+		"role": "agent",
+		"content": map[string]any{"type": "output", "data": map[string]any{
+			"type": "system", "subtype": "api_error", "uuid": uuid.NewString(), "retryAttempt": attempt, "maxRetries": 0,
+			"error": map[string]any{"message": why},
+		}},
+		"meta": map[string]any{"sentFrom": "cli"},
+	})
+	if err != nil {
+		panic(err) // likewise
+	}
+	return Record{Content: raw}
+}
+
+// Said is a row of what a person said to the agent itself.
+func Said(text string) Record {
+	raw, err := json.Marshal(map[string]any{
+		"role": "user", "content": map[string]any{"type": "text", "text": text}, "meta": map[string]any{"sentFrom": "cli"},
+	})
+	if err != nil {
+		panic(err) // likewise
+	}
+	return Record{Content: raw}
+}

@@ -18,6 +18,7 @@ import (
 	sdk "github.com/coder/acp-go-sdk"
 
 	"hapi/internal/agent"
+	"hapi/internal/agent/opencode/api"
 	"hapi/internal/wire"
 )
 
@@ -443,14 +444,14 @@ func (c *conversation) start(ctx context.Context) (*process, error) {
 		return nil, c.notInstalled(command)
 	}
 	args, env := c.arguments(), c.environment()
-	var api *service
+	var service *api.Server
 	if c.spec.serves {
-		if api, err = newService(); err != nil {
+		if service, err = api.New(); err != nil {
 			return nil, err
 		}
-		args, env = append(args, api.arguments()...), append(env, api.environment()...)
+		args, env = append(args, service.Arguments()...), append(env, service.Environment()...)
 	}
-	proc, err := startProcess(ctx, processOptions{path: path, args: args, dir: c.o.Dir, env: env, log: c.log, serve: c.serve, service: api})
+	proc, err := startProcess(ctx, processOptions{path: path, args: args, dir: c.o.Dir, env: env, log: c.log, serve: c.serve, service: service})
 	if err != nil {
 		return nil, &agent.Failure{Kind: agent.Crashed, Silent: true, Text: c.spec.Label + " could not be started: " + err.Error()}
 	}
@@ -467,7 +468,7 @@ func (c *conversation) start(ctx context.Context) (*process, error) {
 		proc.kill()
 		return nil, err
 	}
-	if api != nil {
+	if service != nil {
 		c.running.Go(func() { c.followRetries(proc) })
 	}
 	return proc, nil

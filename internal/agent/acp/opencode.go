@@ -1,15 +1,11 @@
 package acp
 
 import (
-	"bufio"
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -19,103 +15,13 @@ import (
 	"github.com/google/uuid"
 
 	"hapi/internal/agent"
+	"hapi/internal/agent/opencode/api"
 )
-
-// service is the HTTP API that OpenCode has beside the protocol. It is the only
-// way to have a conversation compacted, and to learn that the model is asked
-// again. It always listens: with a password it is ours alone.
-type service struct {
-	address, password string
-	client            *http.Client
-}
-
-const serviceUser = "opencode"
-
-// newService finds a port for it. Should somebody take that meanwhile, the agent
-// ends before it did anything, and is started once more with another.
-func newService() (*service, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // it is closed at once
-	if err != nil {
-		return nil, fmt.Errorf("find a port for the agent: %w", err)
-	}
-	address := listener.Addr().String()
-	return &service{address: address, password: rand.Text(), client: &http.Client{Transport: &http.Transport{}}}, listener.Close()
-}
-
-func (s *service) arguments() []string {
-	host, port, _ := net.SplitHostPort(s.address) // it was listened on
-	return []string{"--hostname", host, "--port", port}
-}
-
-func (s *service) environment() []string {
-	return []string{"OPENCODE_SERVER_USERNAME=" + serviceUser, "OPENCODE_SERVER_PASSWORD=" + s.password}
-}
-
-// serviceBody is how much of an answer is read.
-const serviceBody = 64 << 20
-
-// call makes a request. out may be nil.
-func (s *service) call(ctx context.Context, method, path string, in, out any) error {
-	var body io.Reader
-	if in != nil {
-		body = bytes.NewReader(mustMarshal(in))
-	}
-	res, err := s.do(ctx, method, path, body)
-	if err != nil {
-		return err
-	}
-	defer res.Body.Close() //nolint:errcheck // it was read
-	raw, err := io.ReadAll(io.LimitReader(res.Body, serviceBody))
-	if err != nil {
-		return err
-	}
-	if res.StatusCode != http.StatusOK {
-		var e struct {
-			Data struct {
-				Message string `json:"message"`
-			} `json:"data"`
-		}
-		_ = json.Unmarshal(raw, &e) // its status says enough
-		return errors.New(firstOf(oneLine(e.Data.Message), res.Status))
-	}
-	if out == nil {
-		return nil
-	}
-	return json.Unmarshal(raw, out)
-}
-
-func (s *service) do(ctx context.Context, method, path string, body io.Reader) (*http.Response, error) {
-	req, err := http.NewRequestWithContext(ctx, method, "http://"+s.address+path, body)
-	if err != nil {
-		return nil, err
-	}
-	req.SetBasicAuth(serviceUser, s.password)
-	if body != nil {
-		req.Header.Set("Content-Type", "application/json")
-	}
-	res, err := s.client.Do(req)
-	if err != nil {
-		return nil, errors.Unwrap(err) // without the address
-	}
-	return res, nil
-}
-
-// shownLine is how much of a foreign text is shown in one line.
-const shownLine = 200
-
-func oneLine(text string) string {
-	r := []rune(strings.Join(strings.Fields(text), " "))
-	if len(r) > shownLine {
-		return string(r[:shownLine]) + "…"
-	}
-	return string(r)
-}
 
 // Pauses between connections to the events.
 const (
 	eventsAgain     = 500 * time.Millisecond
 	eventsAgainMost = 30 * time.Second
-	longestEvent    = 16 << 20
 )
 
 // followRetries tells people when the agent's model is asked again.
@@ -137,62 +43,35 @@ func (c *conversation) followRetries(p *process) {
 
 // hearEvents listens until the connection ends; false: there are no events.
 func (c *conversation) hearEvents(p *process, path string) (again bool) {
-	res, err := p.service.do(c.ctx, http.MethodGet, path, nil)
-	if err != nil {
-		return true
-	}
-	defer res.Body.Close() //nolint:errcheck // it was read
-	if res.StatusCode != http.StatusOK {
-		return res.StatusCode != http.StatusNotFound
-	}
-	lines := bufio.NewScanner(res.Body)
-	lines.Buffer(nil, longestEvent)
-	told := 0
-	for lines.Scan() {
-		data, ok := bytes.CutPrefix(lines.Bytes(), []byte("data:"))
-		if !ok || !bytes.Contains(data, []byte(`"session.status"`)) {
-			continue
+	var retries api.Retries
+	err := p.service.Events(c.ctx, path, func(event []byte) {
+		if !bytes.Contains(event, []byte(`"session.status"`)) {
+			return
 		}
 		var e struct {
 			Type       string `json:"type"`
 			Properties struct {
-				SessionID string `json:"sessionID"`
-				Status    struct {
-					Type    string `json:"type"`
-					Attempt int    `json:"attempt"`
-					Message string `json:"message"`
-				} `json:"status"`
+				SessionID string     `json:"sessionID"`
+				Status    api.Status `json:"status"`
 			} `json:"properties"`
 		}
-		if json.Unmarshal(data, &e) != nil || e.Type != "session.status" || e.Properties.SessionID != p.native().id {
-			continue
+		if json.Unmarshal(event, &e) != nil || e.Type != "session.status" || e.Properties.SessionID != p.native().id {
+			return
 		}
-		status := e.Properties.Status
-		if status.Type == "retry" && status.Attempt != told && worthTelling(status.Attempt) {
-			c.retried(status.Attempt, status.Message)
+		if retries.Tell(e.Properties.Status) {
+			c.retried(e.Properties.Status)
 		}
-		told = status.Attempt // none of another state
-	}
-	return true
+	})
+	var refused *api.Refused
+	return !errors.As(err, &refused) || refused.Code != http.StatusNotFound
 }
 
-// worthTelling thins out what goes on and on.
-func worthTelling(attempt int) bool { return attempt > 0 && (attempt <= 3 || attempt&(attempt-1) == 0) }
-
-// retried is a row of a request to the model that failed and is made again, as
-// Claude's are.
-func (c *conversation) retried(attempt int, why string) {
+// retried tells that a request to the model failed and is made again.
+func (c *conversation) retried(s api.Status) {
 	c.handling.Lock()
 	c.heard = time.Now()
 	c.handling.Unlock()
-	c.host.Emit(agent.Record{Content: mustMarshal(map[string]any{
-		"role": "agent",
-		"content": map[string]any{"type": "output", "data": map[string]any{
-			"type": "system", "subtype": "api_error", "uuid": uuid.NewString(), "retryAttempt": attempt, "maxRetries": 0,
-			"error": map[string]any{"message": firstOf(oneLine(why), "the model does not answer")},
-		}},
-		"meta": map[string]any{"sentFrom": "cli"},
-	})})
+	c.host.Emit(agent.Retried(s.Attempt, firstOf(api.OneLine(s.Message), "the model does not answer")))
 }
 
 // stored is a message as the service has it.
@@ -256,7 +135,7 @@ func (c *conversation) compact(ctx context.Context, p *process, t *turn, accepte
 	}
 	c.mute(true) // the summary is told as one, not as an answer
 	defer c.mute(false)
-	err = p.service.call(ctx, http.MethodPost, session+"/summarize", map[string]any{"providerID": provider, "modelID": id}, nil)
+	err = p.service.Call(ctx, http.MethodPost, session+"/summarize", map[string]any{"providerID": provider, "modelID": id}, nil)
 	if interrupted, _ := t.state(); interrupted {
 		return agent.ErrInterrupted
 	}
@@ -290,7 +169,7 @@ func (c *conversation) compactions(ctx context.Context, p *process, session stri
 	ctx, cancel := context.WithTimeout(ctx, answerWithin)
 	defer cancel()
 	var all []stored
-	if err := p.service.call(ctx, http.MethodGet, session+"/message", nil, &all); err != nil {
+	if err := p.service.Call(ctx, http.MethodGet, session+"/message", nil, &all); err != nil {
 		return nil, err
 	}
 	found := map[string][]stored{}
@@ -319,7 +198,7 @@ func summaryOf(compactions map[string][]stored) (string, error) {
 		m := &answers[0]
 		switch text := m.text(); {
 		case m.Info.Error != nil:
-			return "", compactFailed("%s", firstOf(oneLine(m.Info.Error.Data.Message), "the model failed"))
+			return "", compactFailed("%s", firstOf(api.OneLine(m.Info.Error.Data.Message), "the model failed"))
 		case string(m.Info.Summary) == "true" && m.Info.Finish != "" && text == "":
 			return "", compactFailed("the model gave no summary")
 		case string(m.Info.Summary) == "true" && m.Info.Finish != "":

@@ -2,23 +2,9 @@ package acp
 
 import (
 	"encoding/json"
-	"slices"
 	"strings"
 	"testing"
 )
-
-func TestRetriesThatGoOnAreTold(t *testing.T) {
-	t.Parallel()
-	var told []int
-	for attempt := range 40 {
-		if worthTelling(attempt) {
-			told = append(told, attempt)
-		}
-	}
-	if want := []int{1, 2, 3, 4, 8, 16, 32}; !slices.Equal(told, want) {
-		t.Errorf("told are %v, want %v", told, want)
-	}
-}
 
 func TestACompactionCountsOnlyWithItsSummary(t *testing.T) {
 	t.Parallel()

@@ -19,6 +19,7 @@ import (
 	sdk "github.com/coder/acp-go-sdk"
 
 	"hapi/internal/agent/child"
+	"hapi/internal/agent/opencode/api"
 )
 
 const (
@@ -46,7 +47,7 @@ type process struct {
 	deaf   atomic.Bool // it does not read any more
 	mark   string      // that everything it starts bears; empty: none
 	// service is what it offers beside the protocol; nil: nothing.
-	service *service
+	service *api.Server
 
 	mu      sync.Mutex
 	closed  bool           // no request is served any more
@@ -75,7 +76,7 @@ type processOptions struct {
 	path, dir string
 	args, env []string
 	log       *slog.Logger
-	service   *service
+	service   *api.Server
 	// serve answers a request, or takes a notification.
 	serve func(ctx context.Context, p *process, method string, params json.RawMessage) (any, *sdk.RequestError)
 }

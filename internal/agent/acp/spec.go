@@ -15,7 +15,7 @@ type Spec struct {
 	Install string   // what a person does who does not have it
 	Login   string   // what a person does who is not logged in
 
-	// serves: it has an HTTP API besides, see service.
+	// serves: it has an HTTP API besides, see package api.
 	serves bool
 	text   textMode // how its texts grow, where that is known
 	// ownReads: it reads files itself. Where it reads them through us, it takes
