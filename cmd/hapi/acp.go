@@ -16,9 +16,8 @@ import (
 	"hapi/internal/wire"
 )
 
-// newOpencode and newGemini run agents that hapi knows.
-func newOpencode() *cobra.Command { return builtin(acp.OpenCode, "opencode", opencodePath) }
-func newGemini() *cobra.Command   { return builtin(acp.Gemini, "gemini", geminiPath) }
+// newGemini runs an agent that hapi knows.
+func newGemini() *cobra.Command { return builtin(acp.Gemini, "gemini", geminiPath) }
 
 // The variables that say where they are.
 const (
@@ -107,8 +106,6 @@ func settingsAgent(data *home.Home, name string) (acp.Agent, error) {
 // resumedAgent is the agent of a session that goes on here, and where it is.
 func resumedAgent(flavor wire.Flavor) (a acp.Agent, path string, err error) {
 	switch {
-	case flavor == wire.FlavorOpencode:
-		return acp.Agent{Spec: acp.OpenCode}, os.Getenv(opencodePath), nil
 	case flavor == wire.FlavorGemini:
 		return acp.Agent{Spec: acp.Gemini}, os.Getenv(geminiPath), nil
 	case flavor == wire.FlavorDemo:

@@ -99,8 +99,8 @@ func TestWhatCannotGoOnHereIsRefused(t *testing.T) {
 		t.Errorf("got %+v, %v", l, err)
 	}
 	afar := good
-	afar.Flavor = wire.FlavorOpencode
-	if l, err := resumption(c, &afar); err != nil || l.begin != session.Remote || l.terminal || l.agent.Flavor() != wire.FlavorOpencode {
+	afar.Flavor = wire.FlavorGemini
+	if l, err := resumption(c, &afar); err != nil || l.begin != session.Remote || l.terminal || l.agent.Flavor() != wire.FlavorGemini {
 		t.Errorf("without a terminal of its own got %+v, %v", l, err)
 	}
 	for want, change := range map[string]func(*wire.LocalResumeTarget){

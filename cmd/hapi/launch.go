@@ -158,7 +158,7 @@ func prepare(cmd *cobra.Command, startedBy string, late bool) (*home.Home, *home
 // beginning decides on which side the session begins: at the terminal, if there
 // is one, a person started it there, and the agent can use it.
 func (l *launch) beginning() (atTerminal bool, err error) {
-	atTerminal = l.startedBy != "runner" && term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
+	atTerminal = startedAtTerminal(l.startedBy)
 	switch {
 	case atTerminal && l.terminal:
 		l.open.Terminal = [3]*os.File{os.Stdin, os.Stdout, os.Stderr}
@@ -171,6 +171,11 @@ func (l *launch) beginning() (atTerminal bool, err error) {
 		l.begin = session.Remote
 	}
 	return atTerminal, nil
+}
+
+// startedAtTerminal says whether a person started the session at a terminal.
+func startedAtTerminal(startedBy string) bool {
+	return startedBy != "runner" && term.IsTerminal(int(os.Stdin.Fd())) && term.IsTerminal(int(os.Stdout.Fd()))
 }
 
 // screen is what the terminal shows while people elsewhere have the session.

@@ -106,6 +106,7 @@ func TestWhatTheProgramSaysAndHowItEnds(t *testing.T) {
 		{"--permission-mode yolo", 1, "", "Invalid --permission-mode value: yolo"},
 		{"codex --service-tier slow", 1, "", "use fast or standard"},
 		{"opencode --nosuch", 1, "", "does not have the option --nosuch"},
+		{"opencode --prompt x", 1, "", "takes a terminal"},
 		{"opencode a prompt", 1, "", `does not take "a"`},
 		{"acp nosuch", 1, "", "hapi acp -- nosuch"},
 		{"acp --yolo", 1, "", "which agent?"},

@@ -14,6 +14,7 @@ import (
 	"hapi/internal/agent"
 	"hapi/internal/agent/claude"
 	"hapi/internal/agent/codex"
+	"hapi/internal/agent/opencode"
 	"hapi/internal/home"
 	"hapi/internal/hubclient"
 	"hapi/internal/peers"
@@ -189,6 +190,9 @@ func resumption(c *home.Client, t *wire.LocalResumeTarget) (launch, error) {
 		l.agent = codex.New(self)
 		l.open.Path = os.Getenv("HAPI_CODEX_APP_SERVER_BIN")
 		l.open.Config.Effort, l.open.Config.ServiceTier, l.open.Config.CollaborationMode = text(t.ModelReasoningEffort), text(t.ServiceTier), t.CollaborationMode
+	case wire.FlavorOpencode:
+		l.agent = opencode.New()
+		l.open.Path, l.open.Config.Effort = os.Getenv(opencodePath), text(t.ModelReasoningEffort)
 	default: // the protocol has no terminal: this one shows how the session goes
 		a, path, err := resumedAgent(t.Flavor)
 		if err != nil {
