@@ -108,19 +108,31 @@ func (h host) Configured(change func(c *agent.Config)) {
 	h.s.announceState()
 }
 
-// Titled implements agent.Host: peers take the title from a summary row, lists
-// from the metadata.
+// Titled implements agent.Host. A title that the agent repeats, as after a switch,
+// does not undo another one that was given since.
 func (h host) Titled(title string) {
 	h.s.mu.Lock()
-	h.s.titled = true
+	same := h.s.agentTitle == title
+	h.s.agentTitle = title
 	h.s.mu.Unlock()
-	h.s.stored.need()
-	h.s.say(agent.Record{Content: mustObject(map[string]any{
+	if !same {
+		h.s.retitle(title)
+	}
+}
+
+// retitle names the conversation: peers take the title from a summary row, lists
+// from the metadata.
+func (s *Session) retitle(title string) {
+	s.mu.Lock()
+	s.titled = true
+	s.mu.Unlock()
+	s.stored.need()
+	s.say(agent.Record{Content: mustObject(map[string]any{
 		"role":    "agent",
 		"content": map[string]any{"type": "output", "data": map[string]any{"type": "summary", "summary": title, "leafUuid": uuid.NewString()}},
 		"meta":    map[string]any{"sentFrom": "cli"},
 	})})
-	h.s.updateMetadata(func(m map[string]json.RawMessage) { m["summary"] = summaryOf(title) })
+	s.updateMetadata(func(m map[string]json.RawMessage) { m["summary"] = summaryOf(title) })
 }
 
 // Suggested implements agent.Host.

@@ -83,6 +83,7 @@ type Session struct {
 	working     bool               // the agent at the terminal works
 	workChanged chan struct{}      // closed and replaced with working
 	titled      bool
+	agentTitle  string // the last one that was the agent's own
 }
 
 // turn is a prompt that the agent works on.

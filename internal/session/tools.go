@@ -37,7 +37,7 @@ func (s *Session) offerTools(o *Options) error {
 type toolset struct{ s *Session }
 
 // SetTitle implements mcp.Session.
-func (t toolset) SetTitle(title string) { host(t).Titled(title) }
+func (t toolset) SetTitle(title string) { t.s.retitle(title) }
 
 // ShowMedia implements mcp.Session.
 func (t toolset) ShowMedia(i *media.Item, tool string) {

@@ -118,16 +118,21 @@ func (m *mirror) follow(ctx context.Context, ended <-chan struct{}) (taken bool)
 			patience = min(2*patience, answersWithin)
 		}
 		var refused *api.Refused
-		switch silent := !m.connected.Load(); {
-		case silent && errors.As(err, &refused):
+		switch {
+		case m.met:
+		case errors.As(err, &refused):
 			return true
-		case silent && !told && time.Since(begun) > answersWithin:
+		case !told && time.Since(begun) > answersWithin:
 			told = true
 			m.log.Warn("OpenCode cannot be followed", "err", err)
 			m.notice("What is said at the terminal cannot be shown here yet: OpenCode does not answer. It keeps running.")
 		}
+		pause := connectAgain
+		if m.closed {
+			pause = streamEnds
+		}
 		select {
-		case <-time.After(connectAgain):
+		case <-time.After(pause):
 		case <-ended:
 			return false
 		case <-ctx.Done():
@@ -136,18 +141,20 @@ func (m *mirror) follow(ctx context.Context, ended <-chan struct{}) (taken bool)
 	}
 }
 
-// listen follows the stream of events to its end, unless it does not begin soon.
+// listen follows the stream of events until OpenCode says that it is done: as it
+// ends it waits for its listeners. A stream that does not begin soon is given up.
 func (m *mirror) listen(ctx context.Context, within time.Duration) error {
-	m.connected.Store(false)
-	ctx, cancel := context.WithCancel(ctx)
+	stream, cancel := context.WithCancel(ctx)
 	defer cancel()
-	giveUp := time.AfterFunc(within, func() {
-		if !m.connected.Load() {
+	giveUp := time.AfterFunc(within, cancel)
+	defer giveUp.Stop()
+	return m.server.Events(stream, "/global/event", func(raw []byte) {
+		giveUp.Stop()
+		m.event(ctx, raw)
+		if m.closed {
 			cancel()
 		}
 	})
-	defer giveUp.Stop()
-	return m.server.Events(ctx, "/global/event", func(raw []byte) { m.event(ctx, raw) })
 }
 
 // Times to read back what was said.
@@ -181,6 +188,17 @@ func (m *mirror) catchUp(ctx context.Context) {
 	m.behind = false
 	m.titled(s.Title)
 	m.tellAll(all, false)
+	if !m.working {
+		return
+	}
+	var now map[string]api.Status // of who has something to do
+	if err := m.server.Call(ctx, http.MethodGet, "/session/status", nil, &now); err != nil {
+		m.log.Warn("OpenCode did not say what it does", "err", err)
+		return
+	}
+	if _, busy := now[m.native]; !busy {
+		m.status(ctx, api.Status{Type: "idle"})
+	}
 }
 
 // latest is how many messages are read at first: as a rule the rest is known.

@@ -1,7 +1,6 @@
 package opencode
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -31,8 +30,9 @@ func TestMain(m *testing.M) {
 }
 
 // fake is an OpenCode that says what was recorded. The variable says how it ends:
-// well, dead (without having told all), late (it must be ended), or taken (at
-// first somebody else has its port).
+// well, dead (without having told all), late (it must be ended), cut (the stream
+// breaks, and goes on without what was said meanwhile), quiet (all of it was said
+// before), or taken (at first somebody else has its port).
 func fake() int {
 	ends, args := os.Getenv("FAKE_OPENCODE"), os.Args[1:]
 	log, err := os.OpenFile(os.Getenv("FAKE_LOG"), os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
@@ -56,29 +56,42 @@ func fake() int {
 	}
 	told := make(chan struct{})
 	mux := http.NewServeMux()
-	mux.HandleFunc("/session/{id}", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") })
-	mux.HandleFunc("/session/{id}/message", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "[]") })
+	mux.HandleFunc("/session/status", func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "{}") })
+	mux.HandleFunc("/session/{id}", func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"id":"`+firstSession+`","title":"A fine title"}`)
+	})
 	var streams atomic.Int32
+	mux.HandleFunc("/session/{id}/message", func(w http.ResponseWriter, _ *http.Request) {
+		if ends != "quiet" && streams.Load() < 2 {
+			_, _ = io.WriteString(w, "[]")
+			return
+		}
+		var out struct {
+			Messages json.RawMessage `json:"messages"`
+		}
+		raw, _ := os.ReadFile("testdata/first.export.json")
+		_ = json.Unmarshal(raw, &out)
+		_, _ = w.Write(out.Messages)
+	})
 	mux.HandleFunc("/global/event", func(w http.ResponseWriter, r *http.Request) {
-		if streams.Add(1) > 1 { // nothing happens any more
+		raw, _ := os.ReadFile("testdata/first.jsonl")
+		lines := slices.Collect(strings.Lines(string(raw)))
+		switch again := streams.Add(1) > 1; {
+		case ends == "quiet", ends == "cut" && again:
+			lines = []string{lines[0], lines[len(lines)-1]}
+		case again: // nothing happens any more
 			<-r.Context().Done()
 			return
+		case ends == "cut", ends == "dead":
+			lines = lines[:slices.IndexFunc(lines, func(l string) bool { return strings.Contains(l, "DOWRITE") })]
 		}
-		defer close(told)
-		file, err := os.Open("testdata/first.jsonl")
-		if err != nil {
-			return
+		for _, line := range lines {
+			_, _ = io.WriteString(w, "data: "+line+"\n")
 		}
-		defer file.Close()
-		lines := bufio.NewScanner(file)
-		lines.Buffer(nil, 1<<20)
-		for lines.Scan() {
-			if ends == "dead" && strings.Contains(lines.Text(), "DOWRITE") {
-				break
-			}
-			_, _ = io.WriteString(w, "data: "+lines.Text()+"\n\n")
+		_ = http.NewResponseController(w).Flush()
+		if ends != "cut" || streams.Load() > 1 {
+			close(told)
 		}
-		http.NewResponseController(w).Flush() //nolint:errcheck // a fake's
 	})
 	go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:errcheck,gosec // until it ends
 		if _, given, _ := r.BasicAuth(); given != password {
@@ -167,6 +180,27 @@ func TestWhatOpencodeDidNotLiveToTellIsReadBack(t *testing.T) {
 	}
 	if diff := cmp.Diff(whole.keys, h.keys); diff != "" {
 		t.Errorf("the conversation differs (-whole +read back):\n%s", diff)
+	}
+}
+
+func TestWhatWasSaidWhileNobodyListenedIsReadBack(t *testing.T) {
+	t.Parallel()
+	whole := &hub{}
+	if _, err := local(t, t.Context(), whole, "well", history); err != nil {
+		t.Error(err)
+	}
+	for _, how := range []string{"cut", "quiet"} {
+		h := &hub{}
+		started, err := local(t, t.Context(), h, how, history)
+		if err != nil || len(started) != 1 {
+			t.Errorf("%s: started was %q, it ended with %v", how, started, err)
+		}
+		if diff := cmp.Diff(whole.keys, h.keys); diff != "" {
+			t.Errorf("%s: the conversation differs (-whole +read back):\n%s", how, diff)
+		}
+		if got := said(h); strings.LastIndex(got, "working true") > strings.LastIndex(got, "working false") || !strings.Contains(got, "title A fine title") {
+			t.Errorf("%s: told is\n%s", how, got)
+		}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
-	"sync/atomic"
 	"time"
 
 	"hapi/internal/agent"
@@ -26,9 +25,9 @@ type mirror struct {
 	dir    string
 	began  int64 // when it was started, in Unix milliseconds
 
-	connected atomic.Bool
-	closed    bool // OpenCode has said that it is done: nothing follows
-	behind    bool // there is something that the stream did not tell
+	met    bool // its stream was heard
+	closed bool // OpenCode has said that it is done: nothing follows
+	behind bool // there is something that the stream did not tell
 
 	native   string          // the conversation; empty: not known yet
 	since    int64           // what was said before was told before
@@ -101,7 +100,7 @@ func (m *mirror) event(ctx context.Context, raw []byte) {
 	}
 	switch kind {
 	case "server.connected":
-		m.connected.Store(true)
+		m.met, m.closed = true, false
 		m.catchUp(ctx)
 		return
 	case "server.instance.disposed":
