@@ -458,6 +458,15 @@ func (w *world) waitSaid(text string) {
 	w.wait(fmt.Sprintf("%q in the conversation", text), func() bool { return strings.Contains(w.conversation(), text) })
 }
 
+// saidLately says whether the newest messages have a text. A conversation that
+// is long is not read whole for each look.
+func (w *world) saidLately(text string) bool {
+	w.t.Helper()
+	var page wire.Page
+	w.get(w.path("/messages?limit=20"), &page)
+	return slices.ContainsFunc(page.Messages, func(m wire.Message) bool { return strings.Contains(string(m.Content), text) })
+}
+
 func (w *world) waitIdle() {
 	w.t.Helper()
 	w.wait("the end of the turn", func() bool { return !w.detail().Thinking })

@@ -24,7 +24,7 @@ func (v *terminal) enter(w *world, line string) {
 	v.t.Helper()
 	v.typing(line)
 	defer v.explain()
-	w.wait("the line on the screen", func() bool { return v.sees(line) })
+	w.wait(fmt.Sprintf("%q on the screen", line), func() bool { return v.sees(line) })
 	v.typing("\r")
 }
 
@@ -36,10 +36,10 @@ func (v *terminal) shows(w *world, text string) {
 }
 
 // explain shows what the person saw when a test failed; later the session's end
-// is there.
+// is there. What was typed and nobody has read is not the agent's to show.
 func (v *terminal) explain() {
 	if v.t.Failed() {
-		v.t.Logf("the screen when it failed:\n%s", v.screen())
+		v.t.Logf("the screen when it failed:\n%s\n%s; written last: %q", v.screen(), v.unread(), v.lately())
 	}
 }
 
@@ -291,7 +291,7 @@ func TestSwitchesLoseAndDoubleNothing(t *testing.T) {
 		said = append(said, prompt, answer)
 		w.model.Script(modeltest.Text(answer))
 		how(prompt)
-		w.waitSaid(answer)
+		w.wait(fmt.Sprintf("%q in the conversation", answer), func() bool { return w.saidLately(answer) })
 		w.waitIdle()
 	}
 	local := true

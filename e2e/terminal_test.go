@@ -30,6 +30,7 @@ type terminal struct {
 	mu    sync.Mutex
 	emu   *vt.Emulator
 	raw   strings.Builder
+	named names
 	drawn sync.WaitGroup
 }
 
@@ -66,13 +67,39 @@ func (v *terminal) draw() {
 	for {
 		n, err := v.file.Read(b)
 		v.mu.Lock()
-		_, _ = v.emu.Write(b[:n])
 		v.raw.Write(b[:n])
+		_, _ = v.emu.Write(v.named.plain(b[:n]))
 		v.mu.Unlock()
 		if err != nil {
 			return
 		}
 	}
+}
+
+// names makes the strings that programs tell a terminal, as its window's name,
+// plain: a byte 0x9C ends a string for the emulator, though it is a part of the
+// character with which Claude's name for the window begins, and what follows
+// would be drawn at the cursor (github.com/charmbracelet/x/issues/848).
+type names struct {
+	escape, inside bool // after an escape; inside a string
+}
+
+// plain replaces what is not ASCII in strings. Its argument may be any part of
+// what is written.
+func (s *names) plain(b []byte) []byte {
+	for i, c := range b {
+		switch {
+		case s.escape:
+			s.escape, s.inside = c == '\x1b', strings.IndexByte("]PX^_", c) >= 0
+		case c == '\x1b':
+			s.escape = true
+		case c == '\a', c == '\x18', c == '\x1a':
+			s.inside = false
+		case s.inside && c >= 0x80:
+			b[i] = '?'
+		}
+	}
+	return b
 }
 
 // screen is what the person sees.
@@ -94,6 +121,14 @@ func (v *terminal) typing(keys string) {
 	if _, err := io.WriteString(v.file, keys); err != nil {
 		v.t.Fatal(fmt.Errorf("type: %w", err))
 	}
+}
+
+// lately is the end of what programs wrote, as it is.
+func (v *terminal) lately() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	raw := v.raw.String()
+	return raw[max(0, len(raw)-2000):]
 }
 
 // printed is how much was written to the terminal so far.
@@ -118,4 +153,18 @@ func (v *terminal) takesKeys(w *world, since int) {
 func (v *terminal) attach(cmd *exec.Cmd) {
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = v.tty, v.tty, v.tty
 	ownTerminal(cmd)
+}
+
+func TestAWindowsNameIsNotDrawn(t *testing.T) {
+	t.Parallel()
+	const name = "\x1b]0;✳ Claude Code\a"
+	for at := range len(name) { // it may be cut anywhere
+		emu, named := vt.NewEmulator(20, 2), names{}
+		for _, part := range []string{"❯ ", name[:at], name[at:], "✳"} {
+			_, _ = emu.Write(named.plain([]byte(part)))
+		}
+		if got := strings.TrimSpace(emu.String()); got != "❯ ✳" {
+			t.Errorf("cut after %d bytes, the screen shows %q", at, got)
+		}
+	}
 }
