@@ -26,6 +26,7 @@ type model struct {
 	presses       int  // a disarming knows by it whether it is still meant
 	code          bool // the QR code is shown
 	wish          Wish
+	left          chan struct{} // closed when there is a wish
 }
 
 type (
@@ -72,6 +73,9 @@ func (m *model) press(key string) tea.Cmd {
 		m.code = false
 	}
 	if wanted != Nothing && m.armed == wanted {
+		if m.wish == Nothing {
+			close(m.left)
+		}
 		m.wish = wanted
 		return tea.Quit
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"sync"
 
@@ -129,8 +130,12 @@ type redraw struct{}
 // Show has the terminal until ctx ends or the person wants something. Then the
 // terminal is as it was.
 func (s *Screen) Show(ctx context.Context) (Wish, error) {
-	m := &model{screen: s}
-	p := tea.NewProgram(m, tea.WithInput(s.o.In), tea.WithOutput(s.o.Out), tea.WithoutSignalHandler(), tea.WithFPS(20))
+	m := &model{screen: s, left: make(chan struct{})}
+	var in io.Reader = s.o.In
+	if s.o.Back {
+		in = &keys{File: s.o.In, left: m.left}
+	}
+	p := tea.NewProgram(m, tea.WithInput(in), tea.WithOutput(s.o.Out), tea.WithoutSignalHandler(), tea.WithFPS(20))
 	ctx, stop := context.WithCancel(ctx)
 	told := make(chan struct{})
 	go func() {

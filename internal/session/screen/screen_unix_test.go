@@ -26,6 +26,7 @@ type shown struct {
 	t      *testing.T
 	screen *Screen
 	keys   io.Writer
+	tty    *os.File
 	wish   chan Wish
 
 	mu  sync.Mutex
@@ -61,7 +62,7 @@ func (v *shown) on(run func(tty *os.File) error, prepare func(tty *os.File)) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v.keys, v.emu = file, vt.NewEmulator(90, 30)
+	v.keys, v.tty, v.emu = file, tty, vt.NewEmulator(90, 30)
 	prepare(tty)
 	var drawn sync.WaitGroup
 	drawn.Go(func() {
@@ -188,6 +189,46 @@ func TestTwoSpacesTakeTheSessionBackAndOneDoesNot(t *testing.T) {
 	v.press(" ")
 	v.wait("Press space again")
 	v.press("\x1b[32u") // a space, as terminals with extended keys say it
+	if got := <-v.wish; got != Back {
+		t.Errorf("the wish is %v, want back", got)
+	}
+}
+
+func TestWhatIsTypedAfterTwoSpacesIsLeftForTheAgent(t *testing.T) {
+	t.Parallel()
+	for _, spaces := range []string{"  ", " \x1b[32u", "\x1b[200~a  b\x1b[201~  "} {
+		v := show(t.Context(), t, true)
+		v.wait("space twice")
+		const typed = "  I am back: q, \x03\r"
+		v.press(spaces + typed)
+		if got := <-v.wish; got != Back {
+			t.Errorf("after %q the wish is %v, want back", spaces, got)
+		}
+		state, err := term.MakeRaw(int(v.tty.Fd())) // as an agent does
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := make([]byte, 100)
+		n, err := v.tty.Read(b)
+		if got := string(b[:n]); err != nil || !strings.HasPrefix(got, typed) { // an answer of the terminal's may follow
+			t.Errorf("after %q the terminal has %q, %v, want %q", spaces, got, err, typed)
+		}
+		if err := term.Restore(int(v.tty.Fd()), state); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func TestTwoSpacesThatMeanNothingDoNotMakeItDeaf(t *testing.T) {
+	t.Parallel()
+	v := show(t.Context(), t, true)
+	v.wait("space twice")
+	v.press("\x1b[200~a  b\x1b[201~q") // pasted
+	v.wait("█▀▄█")
+	v.press("q")
+	v.press("\x1b  ") // Alt and space are another key
+	v.wait("Press space again")
+	v.press(" ")
 	if got := <-v.wish; got != Back {
 		t.Errorf("the wish is %v, want back", got)
 	}
