@@ -73,6 +73,8 @@ func (f Foreground) run(tty *tty, started chan<- int) error {
 	switch {
 	case err != nil:
 		return fmt.Errorf("wait for %s: %w", f.Path, err)
+	case (status.Signaled() || status.ExitStatus() != 0) && tty.gone(): // programs that notice say so in many ways
+		return &Exit{Code: -1, Signal: unix.SignalName(syscall.SIGHUP)}
 	case status.Signaled():
 		return &Exit{Code: -1, Signal: unix.SignalName(status.Signal())}
 	case status.ExitStatus() != 0:
@@ -125,6 +127,12 @@ func newTTY(files [3]*os.File) *tty {
 	t.ours = err == nil && group == syscall.Getpgrp()
 	t.state, _ = term.GetState(t.fd) // what is no terminal has none
 	return t
+}
+
+// gone says whether the terminal was closed.
+func (t *tty) gone() bool {
+	_, err := term.GetState(t.fd)
+	return t.state != nil && err != nil
 }
 
 // restore makes the terminal ours again, as it was before the program had it.

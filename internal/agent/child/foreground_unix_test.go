@@ -129,6 +129,33 @@ func TestHowAProgramEnds(t *testing.T) {
 	}
 }
 
+func TestAClosedTerminalIsTheReasonHoweverAProgramSaysIt(t *testing.T) {
+	t.Parallel()
+	for script, want := range map[string]string{`echo ready; trap '' HUP; read line; exit 1`: "SIGHUP", `exit 1`: ""} {
+		file, end, err := pty.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		go func() { // the person who closes the window
+			seen := bufio.NewReader(file)
+			for {
+				if line, err := seen.ReadString('\n'); err != nil || strings.Contains(line, "ready") {
+					break
+				}
+			}
+			if want != "" {
+				_ = file.Close()
+			}
+		}()
+		err = Foreground{Path: "/bin/sh", Args: []string{"-c", script}, Env: os.Environ(), Terminal: [3]*os.File{end, end, end}}.Run(t.Context())
+		if exit := (*Exit)(nil); !errors.As(err, &exit) || exit.Signal != want {
+			t.Errorf("%q ended with %v, want the signal %q", script, err, want)
+		}
+		_ = end.Close()
+		_ = file.Close()
+	}
+}
+
 func TestAProgramThatIsTakenOverEndsWithAllItStarted(t *testing.T) {
 	t.Parallel()
 	pidFile := filepath.Join(t.TempDir(), "pid")

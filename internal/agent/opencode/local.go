@@ -237,6 +237,9 @@ func (m *mirror) readRest(ctx context.Context, path string) {
 	all, err := m.export(ctx, path)
 	if err != nil {
 		m.log.Warn("the end of what was said to OpenCode could not be read", "err", err)
+		if !m.met { // nothing was said, as far as anybody knows
+			return
+		}
 		m.notice("The end of what was said at the terminal may be missing here: OpenCode does not give it.")
 		return
 	}

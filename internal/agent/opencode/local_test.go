@@ -76,7 +76,8 @@ func fake() int {
 	mux.HandleFunc("/global/event", func(w http.ResponseWriter, r *http.Request) {
 		raw, _ := os.ReadFile("testdata/first.jsonl")
 		lines := slices.Collect(strings.Lines(string(raw)))
-		switch again := streams.Add(1) > 1; {
+		again := streams.Add(1) > 1
+		switch {
 		case ends == "quiet", ends == "cut" && again:
 			lines = []string{lines[0], lines[len(lines)-1]}
 		case again: // nothing happens any more
@@ -89,9 +90,13 @@ func fake() int {
 			_, _ = io.WriteString(w, "data: "+line+"\n")
 		}
 		_ = http.NewResponseController(w).Flush()
-		if ends != "cut" || streams.Load() > 1 {
-			close(told)
+		switch {
+		case ends == "cut" && !again:
+			return
+		case ends != "dead" && ends != "late": // as it ends it waits for its listeners
+			<-r.Context().Done()
 		}
+		close(told)
 	})
 	go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { //nolint:errcheck,gosec // until it ends
 		if _, given, _ := r.BasicAuth(); given != password {

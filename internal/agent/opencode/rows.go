@@ -131,7 +131,7 @@ func (m *mirror) learn(i *info) *message {
 	said = &message{info: *i, before: i.Time.Created < m.since, past: i.Time.Created < m.began}
 	m.messages[i.ID] = said
 	m.order = append(m.order, i.ID)
-	if i.Role == roleUser && !said.before {
+	if i.Role == roleUser && !said.before && !said.past {
 		m.adoptConfig(i)
 	}
 	return said
