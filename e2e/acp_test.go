@@ -410,6 +410,54 @@ func TestACPFailuresAreSaidOnceAndTheSessionGoesOn(t *testing.T) {
 	}
 }
 
+// TestAConversationThatIsGoneIsNotReplacedUnasked resumes what the agent does not
+// have: nothing happens until a person has decided, and the prompt is given once.
+func TestAConversationThatIsGoneIsNotReplacedUnasked(t *testing.T) {
+	for name, start := range map[string]func(w *world){
+		"OpenCode": func(w *world) { w.startACP(acpAgents[0], "--resume", "ses_4f1a7c0e2ffeA1b2C3d4E5f6G7") },
+		"Codex":    func(w *world) { w.startCodex("resume", "019a0000-0000-7000-8000-000000000000") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t)
+			w.model.Script(modeltest.Text("I begin anew."))
+			start(w)
+			const tool = "request_user_input"
+			decide := func(label string) {
+				w.approve(w.request(tool), map[string]any{"answers": map[string]any{"resume": map[string]any{"answers": []string{label}}}})
+			}
+			w.send("Hello", "local-1")
+			w.post(w.path("/permissions/"+string(w.request(tool))+"/deny"), map[string]any{}, nil)
+			w.waitSaid("Your message was not given to it")
+			w.waitIdle()
+			w.send("Hello?", "local-2")
+			w.request(tool)
+			w.post(w.path("/abort"), map[string]any{}, nil)
+			w.waitSaid("Aborted by user")
+			w.waitIdle()
+			w.send("Are you there?", "local-3")
+			first := w.request(tool)
+			decide("Try again")
+			w.wait("the question after another try", func() bool {
+				_, open := w.state().Requests[first]
+				return !open && len(w.state().Requests) == 1
+			})
+			if n := len(w.model.Requests()); n != 0 {
+				t.Errorf("the model was asked %d times before a person has decided", n)
+			}
+			decide("Start a new conversation")
+			w.waitSaid("I begin anew.")
+			w.waitIdle()
+			asked := w.model.Requests()
+			if last := asked[len(asked)-1].All(); strings.Count(last, "Are you there?") != 1 || strings.Contains(last, "Hello") {
+				t.Errorf("the model was asked %q", last)
+			}
+			if !strings.Contains(w.conversation(), "Context was reset") {
+				t.Error("it is not said that another conversation began")
+			}
+		})
+	}
+}
+
 // TestAgentOfTheSettings starts an agent that hapi does not know, by its name and
 // by its command: the demo, as if it were somebody else's.
 func TestAgentOfTheSettings(t *testing.T) {

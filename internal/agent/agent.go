@@ -196,7 +196,7 @@ const (
 	NotLoggedIn                      // the agent needs its person to sign in
 	BadArguments                     // the agent refuses how it was started
 	CompactFailed                    // the agent could not compact the conversation
-	NotResumed                       // the agent could not open the earlier conversation
+	NotResumed                       // the agent could not open the earlier conversation, and has not got the prompt; Text is that in one sentence
 	Stopped                          // the agent, or its model, did not finish the turn
 )
 

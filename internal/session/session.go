@@ -88,8 +88,9 @@ type Session struct {
 
 // turn is a prompt that the agent works on.
 type turn struct {
-	config    agent.Config // it began with
-	cancelled bool         // a person aborted it
+	config    agent.Config            // it began with
+	cancelled bool                    // a person aborted it
+	withdraw  context.CancelCauseFunc // of what the session itself asks in it; nil: it asks nothing
 	done      chan struct{}
 }
 
@@ -404,13 +405,13 @@ func (s *Session) run(ctx context.Context, batch []*item, p agent.Prompt) error 
 	t := s.beginTurn()
 	defer s.endTurn(t)
 	conv := s.conversation()
-	err := conv.Prompt(ctx, p)
+	err := s.give(ctx, t, conv, p)
 	var failed *agent.Failure
 	if errors.As(err, &failed) && failed.Kind == agent.Crashed && failed.Silent && !s.aborted(t) {
 		s.log.Warn("the agent ended before it did anything; starting it once more", "err", err)
 		select {
 		case <-time.After(retryAfter):
-			err = conv.Prompt(ctx, p)
+			err = s.give(ctx, t, conv, p)
 		case <-ctx.Done():
 		}
 	}
@@ -474,6 +475,8 @@ func (s *Session) explain(ctx context.Context, err error) {
 	}
 }
 
+var errAborted = errors.New("User aborted")
+
 // abort ends the running turn, if there is one, and returns when it has ended.
 // What goes on at the terminal ends by taking the session over.
 func (s *Session) abort(ctx context.Context) error {
@@ -484,6 +487,9 @@ func (s *Session) abort(ctx context.Context) error {
 	t := s.turn
 	if t != nil {
 		t.cancelled = true
+		if t.withdraw != nil {
+			t.withdraw(errAborted)
+		}
 	}
 	s.mu.Unlock()
 	if t == nil {

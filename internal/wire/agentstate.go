@@ -59,6 +59,29 @@ type PermissionAnswer struct {
 	Answers    json.RawMessage `json:"answers,omitempty"`
 }
 
+// Given are the answers by their question's key. Clients send them flat,
+// {"0":["A"]}, or nested, {"id":{"answers":["A"]}}; what is neither is none.
+func (a *PermissionAnswer) Given() map[string][]string {
+	var entries map[string]json.RawMessage
+	if json.Unmarshal(a.Answers, &entries) != nil {
+		return nil
+	}
+	given := map[string][]string{}
+	for key, value := range entries {
+		var flat []string
+		var nested struct {
+			Answers []string `json:"answers"`
+		}
+		if json.Unmarshal(value, &flat) != nil && json.Unmarshal(value, &nested) == nil {
+			flat = nested.Answers
+		}
+		if len(flat) > 0 {
+			given[key] = flat
+		}
+	}
+	return given
+}
+
 // IsQuestion says whether a tool asks a person something to be answered.
 func IsQuestion(tool string) bool {
 	switch tool {

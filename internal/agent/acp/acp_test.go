@@ -126,7 +126,28 @@ func TestReplayIsNotShownAgain(t *testing.T) {
 	}
 }
 
-func TestAgentThatCannotLoadBeginsAnewAndThatIsSaid(t *testing.T) {
+func TestAConversationThatCannotBeOpenedIsKeptUntilItIsGivenUp(t *testing.T) {
+	t.Parallel()
+	r := &recorder{}
+	conv := open(t, "lost", r, agent.Options{Resume: "fake-0"})
+	for range 2 { // it is tried again
+		failsWith(t, conv, "hello", agent.NotResumed, "Fake cannot open the earlier conversation: Session not found.")
+	}
+	if got := r.texts("message"); got != "" {
+		t.Errorf("the conversation has %q", got)
+	}
+	if err := conv.Reset(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := say(t, conv, "hello"); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.texts("message"); got != "You said hello" {
+		t.Errorf("anew, the conversation has %q", got)
+	}
+}
+
+func TestAgentThatCannotOpenConversationsBeginsAnewAndThatIsSaid(t *testing.T) {
 	t.Parallel()
 	r := &recorder{}
 	if err := say(t, open(t, "echo", r, agent.Options{Resume: "fake-0"}), "hello"); err != nil {

@@ -77,6 +77,10 @@ func (c *conversation) notInstalled(command string) error {
 // explain says why a request of ours failed, for the person. silent says that
 // the agent had done nothing yet.
 func (c *conversation) explain(p *process, err error, silent bool) error {
+	var explained *agent.Failure
+	if errors.As(err, &explained) {
+		return explained
+	}
 	if p.gone() {
 		p.settle()
 		return c.explainExit(p, silent)
@@ -85,11 +89,15 @@ func (c *conversation) explain(p *process, err error, silent bool) error {
 	if !errors.As(err, &e) {
 		return &agent.Failure{Kind: agent.Crashed, Text: fmt.Sprintf("%s does not answer: %v", c.spec.Label, err)}
 	}
-	text := errorText(e)
-	if e.Code == codeAuth || saysLogin(text) {
+	if wantsLogin(err) {
 		return &agent.Failure{Kind: agent.NotLoggedIn, Silent: true, Text: c.spec.Label + " is not logged in on this machine. " + c.loginAdvice() + ", then send your message again."}
 	}
-	return &agent.Failure{Kind: agent.Stopped, Text: c.spec.Label + " could not finish: " + text}
+	return &agent.Failure{Kind: agent.Stopped, Text: c.spec.Label + " could not finish: " + errorText(e)}
+}
+
+func wantsLogin(err error) bool {
+	var e *sdk.RequestError
+	return errors.As(err, &e) && (e.Code == codeAuth || saysLogin(errorText(e)))
 }
 
 func saysLogin(text string) bool {

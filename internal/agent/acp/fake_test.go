@@ -78,7 +78,7 @@ func play(name string) {
 	if strings.HasSuffix(name, "+banner") {
 		fmt.Println("Welcome to the fake agent")
 	}
-	f.loads = name == "replay"
+	f.loads = name == "replay" || name == "lost"
 	for f.in.Scan() {
 		var m fakeMessage
 		if json.Unmarshal(f.in.Bytes(), &m) != nil {
@@ -98,6 +98,10 @@ func play(name string) {
 			}
 			result = map[string]any{"sessionId": "fake-1", "models": map[string]any{"currentModelId": "a", "availableModels": []any{map[string]any{"modelId": "a"}, map[string]any{"modelId": "b"}}}}
 		case "session/load":
+			if name == "lost" {
+				f.line(map[string]any{"jsonrpc": "2.0", "id": m.ID, "error": map[string]any{"code": -32603, "message": "Internal error", "data": map[string]any{"details": "Session not found"}}})
+				continue
+			}
 			f.say("What was said before.")
 		case "session/set_model":
 			f.line(map[string]any{"jsonrpc": "2.0", "id": m.ID, "error": map[string]any{"code": -32601, "message": "Method not found"}})
@@ -119,6 +123,7 @@ var endTurn = map[string]any{"stopReason": "end_turn"}
 
 var fakes = map[string]func(f *fake, text string) any{
 	"echo":       func(f *fake, text string) any { f.say("You said " + text); return endTurn },
+	"lost":       func(f *fake, text string) any { f.say("You said " + text); return endTurn },
 	"replay":     func(f *fake, text string) any { f.say("You said " + text); return endTurn },
 	"no-login":   nil,
 	"no-version": nil,

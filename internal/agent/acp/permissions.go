@@ -199,34 +199,14 @@ func (c *conversation) question(ctx context.Context, p *process, r agent.Permiss
 	case !d.Approved:
 		return answer(all, d), nil
 	}
-	for _, text := range answerTexts(d.Answers) {
+	for _, texts := range d.Given() { // of the one question
 		for _, o := range choices {
-			if o.ID == text || strings.EqualFold(o.Name, text) {
+			if slices.ContainsFunc(texts, func(text string) bool { return o.ID == text || strings.EqualFold(o.Name, text) }) {
 				return selected(o.ID), nil
 			}
 		}
 	}
 	return cancelled(), nil // what was answered is no choice
-}
-
-// answerTexts reads {"0":["A"]} and {"0":{"answers":["A"]}}.
-func answerTexts(raw json.RawMessage) []string {
-	var entries map[string]json.RawMessage
-	if json.Unmarshal(raw, &entries) != nil {
-		return nil
-	}
-	var texts []string
-	for _, value := range entries {
-		var flat []string
-		var nested struct {
-			Answers []string `json:"answers"`
-		}
-		if json.Unmarshal(value, &flat) != nil && json.Unmarshal(value, &nested) == nil {
-			flat = nested.Answers
-		}
-		texts = append(texts, flat...)
-	}
-	return texts
 }
 
 // lenient lets a value of another type than expected pass: the rest was read.

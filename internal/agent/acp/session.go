@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"regexp"
 	"slices"
@@ -85,7 +86,7 @@ func (c *conversation) toolServers(http bool) []any {
 	return []any{map[string]any{"name": "hapi", "command": exe, "args": []string{"mcp"}, "env": env}}
 }
 
-// openSession loads the earlier session, or makes a new one.
+// openSession loads the earlier session, or makes a new one if there is none.
 func (c *conversation) openSession(ctx context.Context, p *process, loads bool, servers []any) (*native, error) {
 	c.mu.Lock()
 	earlier := c.nativeID
@@ -102,13 +103,13 @@ func (c *conversation) openSession(ctx context.Context, p *process, loads bool, 
 			n.id, n.resumed = firstOf(n.id, earlier), true
 			return n, nil
 		}
-		if p.gone() || ctx.Err() != nil {
+		if p.gone() || ctx.Err() != nil || wantsLogin(err) {
 			return nil, err
 		}
-		c.log.Warn("the agent could not load its session", "err", err)
+		return nil, &agent.Failure{Kind: agent.NotResumed, Text: fmt.Sprintf("%s cannot open the earlier conversation: %v.", c.spec.Label, plain(err))}
 	}
 	if earlier != "" {
-		c.notice("The earlier conversation of " + c.spec.Label + " cannot be resumed on this machine. It begins a new one.")
+		c.notice(c.spec.Label + " cannot open earlier conversations. It begins a new one.")
 	}
 	raw, err := p.call(ctx, sdk.AgentMethodSessionNew, params)
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"hapi/internal/agent/hook"
+	"hapi/internal/wire"
 )
 
 // FuzzLines feeds what no Claude prints: rows of it, if any, are JSON.
@@ -76,7 +77,7 @@ func FuzzAnswers(f *testing.F) {
 	f.Add([]byte(`[{"question":"Which?"}]`), []byte(`{"0":["A"],"Which?":{"answers":["B"]}}`), "Bash(ls:*)", "ls; rm -rf /")
 	f.Add([]byte(`null`), []byte(`{"99999999999999999999":["A"]}`), "Bash()", "")
 	f.Fuzz(func(t *testing.T, questions, answers []byte, rule, command string) {
-		byQuestion(questions, readAnswers(answers))
+		byQuestion(questions, (&wire.PermissionAnswer{Answers: answers}).Given())
 		var s rules
 		s.add(rule)
 		if s.allow("AskUserQuestion", nil) || s.allow("ExitPlanMode", nil) {

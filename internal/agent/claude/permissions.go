@@ -212,7 +212,7 @@ func (c *conversation) remember(r *request, d *agent.Decision) {
 
 // answerQuestions gives Claude the answers by the text of their question.
 func answerQuestions(r *request, d *agent.Decision) map[string]any {
-	answers := readAnswers(d.Answers)
+	answers := d.Given()
 	if len(answers) == 0 {
 		refused := deny(firstText(d.Reason, noAnswersText))
 		refused["interrupt"] = !d.Approved
@@ -242,28 +242,6 @@ func byQuestion(questions json.RawMessage, answers map[string][]string) map[stri
 			key = asked[i].Question
 		}
 		out[key] = strings.Join(chosen, ",")
-	}
-	return out
-}
-
-// readAnswers reads {"0":["A"]} and {"0":{"answers":["A"]}}.
-func readAnswers(raw json.RawMessage) map[string][]string {
-	var entries map[string]json.RawMessage
-	if json.Unmarshal(raw, &entries) != nil {
-		return nil
-	}
-	out := map[string][]string{}
-	for key, value := range entries {
-		var flat []string
-		var nested struct {
-			Answers []string `json:"answers"`
-		}
-		if json.Unmarshal(value, &flat) != nil && json.Unmarshal(value, &nested) == nil {
-			flat = nested.Answers
-		}
-		if len(flat) > 0 {
-			out[key] = flat
-		}
 	}
 	return out
 }

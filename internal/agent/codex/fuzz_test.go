@@ -29,7 +29,7 @@ func FuzzRequests(f *testing.F) {
 		}
 		mustMarshal(e.Schema.questions())
 		mustMarshal(e.Schema.defaults())
-		if content, ok := e.Schema.content(readAnswers(given)); ok {
+		if content, ok := e.Schema.content(answersOf(&agent.Decision{Answers: given})); ok {
 			mustMarshal(content)
 		}
 	})

@@ -258,7 +258,7 @@ func (c *conversation) askUser(s *server, r *request, id string, input json.RawM
 		d, err := c.host.Ask(ctx, agent.PermissionRequest{ID: wire.RequestID(id), Tool: tool, Arguments: input})
 		var given answers
 		if err == nil && d.Approved {
-			given = readAnswers(d.Answers)
+			given = answersOf(&d)
 		}
 		if given == nil {
 			c.decided(id, data{"decision": decisionOf(&d, err), "reason": reasonOf(&d, err)}, true)
@@ -269,25 +269,15 @@ func (c *conversation) askUser(s *server, r *request, id string, input json.RawM
 	})
 }
 
-// readAnswers reads {"q":{"answers":["A"]}} and {"q":["A"]}.
-func readAnswers(raw json.RawMessage) answers {
-	var entries map[string]json.RawMessage
-	if json.Unmarshal(raw, &entries) != nil {
+// answersOf are a person's answers; nil: there are none.
+func answersOf(d *agent.Decision) answers {
+	given := d.Given()
+	if len(given) == 0 {
 		return nil
 	}
-	var out answers
-	for key, value := range entries {
-		var a answer
-		if json.Unmarshal(value, &a) != nil {
-			_ = json.Unmarshal(value, &a.Answers) // what is neither is no answer
-		}
-		if len(a.Answers) == 0 {
-			continue
-		}
-		if out == nil {
-			out = answers{}
-		}
-		out[key] = a
+	out := make(answers, len(given))
+	for key, texts := range given {
+		out[key] = answer{texts}
 	}
 	return out
 }

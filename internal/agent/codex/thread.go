@@ -305,5 +305,5 @@ func (c *conversation) notOpened(ctx context.Context, s *server, id string, err 
 	if id == "" {
 		return refused(err)
 	}
-	return &agent.Failure{Kind: agent.NotResumed, Text: fmt.Sprintf("Codex could not resume this conversation: %v. No other one was begun. Send your message again to try once more, or /clear to begin anew.", err)}
+	return &agent.Failure{Kind: agent.NotResumed, Text: fmt.Sprintf("Codex could not resume this conversation: %v.", err)}
 }
