@@ -149,6 +149,11 @@ func (c *conversation) run(ctx context.Context, t *turn, start func(*server, *tu
 	if err := start(s, t); err != nil {
 		return c.notStarted(ctx, s, t, err)
 	}
+	watching, unwatch := context.WithCancel(ctx)
+	var watch sync.WaitGroup
+	watch.Go(func() { s.watch(watching) })
+	defer watch.Wait()
+	defer unwatch()
 	select {
 	case <-t.ended:
 	case <-s.done:
@@ -471,6 +476,10 @@ func (c *conversation) greet(ctx context.Context, s *server) error {
 	var account struct {
 		Account  json.RawMessage `json:"account"`
 		Required bool            `json:"requiresOpenaiAuth"`
+	}
+	var late lateError
+	if errors.As(err, &late) {
+		return late
 	}
 	if err != nil || json.Unmarshal(raw, &account) != nil {
 		return nil //nolint:nilerr // an older Codex; the turn will tell

@@ -32,7 +32,9 @@ func (c *conversation) explainStart(ctx context.Context, s *server, err error) e
 		return failed
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
-	case errors.As(err, &said), errors.As(err, &late):
+	case errors.As(err, &late):
+		s.giveUp(late)
+	case errors.As(err, &said):
 		return &agent.Failure{Kind: agent.Crashed, Text: fmt.Sprintf("Codex could not be started: %v. Update Codex, then send your message again.", err)}
 	}
 	s.settle()
@@ -43,11 +45,14 @@ func (c *conversation) explainStart(ctx context.Context, s *server, err error) e
 func (c *conversation) notStarted(ctx context.Context, s *server, t *turn, err error) error {
 	var failed *agent.Failure
 	var said *rpcError
+	var late lateError
 	switch {
 	case errors.As(err, &failed):
 		return failed
 	case errors.As(err, &said):
 		return refused(err)
+	case errors.As(err, &late):
+		s.giveUp(late)
 	case ctx.Err() != nil:
 		c.abandon(ctx, s, t)
 		return context.Cause(ctx)
@@ -84,6 +89,9 @@ func (c *conversation) explainExit(s *server, t *turn) error {
 	switch {
 	case interrupted:
 		return agent.ErrInterrupted
+	case s.stuckBy() != nil:
+		// It may have worked on what it did not answer: that is not given again unasked.
+		return &agent.Failure{Kind: agent.Crashed, Text: fmt.Sprintf("%v, so it was ended.\n%s", s.stuckBy(), again)}
 	case s.garbage != "":
 		return &agent.Failure{Kind: agent.Crashed, Silent: silent, Text: fmt.Sprintf("Codex printed something that is not its protocol (%q), so it was ended.\n%s", s.garbage, again)}
 	case strings.Contains(errorOutput, "unrecognized subcommand"), strings.Contains(errorOutput, "unexpected argument"):

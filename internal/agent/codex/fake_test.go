@@ -120,6 +120,9 @@ func (f *fake) end(turn, status string) {
 	f.notify("turn/completed", `{"threadId":"T1","turn":{"id":"`+turn+`","status":"`+status+`"}}`)
 }
 
+// hang does nothing any more, not even read.
+func (f *fake) hang() { time.Sleep(time.Hour) }
+
 // fail ends a turn with an error.
 func (f *fake) fail(turn, info, text string) {
 	f.notify("turn/completed", `{"threadId":"T1","turn":{"id":"`+turn+`","status":"failed","error":{"message":`+quote(text)+`,"codexErrorInfo":`+info+`}}}`)

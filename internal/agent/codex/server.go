@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os/exec"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"hapi/internal/agent/child"
@@ -23,10 +24,16 @@ const (
 	pipeWithin = 2 * time.Second
 	// stderrTail is how much of its error output is kept.
 	stderrTail = 4 << 10
-	// answerWithin is how long Codex may take to answer a call. The work a call
-	// begins is followed by notifications, not by the answer.
+	// answerWithin is how long Codex may take to read or to answer a call. The work
+	// a call begins is followed by notifications, not by the answer.
 	answerWithin = time.Minute
+	// quietFor is how long Codex may say nothing in a turn; then it has to answer a
+	// call, which proves that it is still there.
+	quietFor = 2 * time.Minute
 )
+
+// patience is how long Codex is waited for.
+type patience struct{ answer, quiet time.Duration }
 
 // handler takes what the app-server says by itself, in order, on the reading
 // goroutine. It must not wait for a person.
@@ -46,16 +53,18 @@ type serverOptions struct {
 
 // server is one run of `codex app-server`: JSON-RPC in lines, both ways.
 type server struct {
-	o      serverOptions
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser
-	stderr *child.Tail
+	o        serverOptions
+	cmd      *exec.Cmd
+	stdin    io.WriteCloser
+	stderr   *child.Tail
+	patience patience
 	// version is Codex's, once it has introduced itself; zero: not known.
 	version version
 	done    chan struct{} // closed when it has ended and its output was read
 	err     error         // how it ended; valid after done
 	// garbage is what it printed that is not its protocol; valid after done.
 	garbage string
+	heard   atomic.Int64 // when it said something last, in nanoseconds
 
 	writing sync.Mutex
 
@@ -64,6 +73,7 @@ type server struct {
 	calls  map[int64]*call                    // our calls that wait; nil when it has ended
 	asks   map[string]context.CancelCauseFunc // its requests that wait for a person
 	asking sync.WaitGroup                     // goroutines that wait for a person
+	stuck  error                              // why it was given up; nil: it was not
 }
 
 // call is a call of ours that waits for its answer.
@@ -96,7 +106,7 @@ func startServer(ctx context.Context, o serverOptions) (*server, error) {
 	child.OwnGroup(cmd)
 	s := &server{
 		o: o, cmd: cmd, stderr: &child.Tail{Max: stderrTail}, done: make(chan struct{}),
-		calls: map[int64]*call{}, asks: map[string]context.CancelCauseFunc{},
+		patience: patience{answerWithin, quietFor}, calls: map[int64]*call{}, asks: map[string]context.CancelCauseFunc{},
 	}
 	cmd.Stderr = s.stderr
 	cmd.WaitDelay = pipeWithin
@@ -124,6 +134,7 @@ func (s *server) read(stdout *io.PipeReader, exited <-chan struct{}) {
 	lines := bufio.NewReaderSize(stdout, 64<<10)
 	for {
 		raw, err := lines.ReadBytes('\n') // lines can be megabytes
+		s.heard.Store(time.Now().UnixNano())
 		if raw = bytes.TrimSpace(raw); len(raw) > 0 && !s.line(raw) {
 			s.garbage = string(bytes.ToValidUTF8(raw[:min(len(raw), 200)], []byte("�")))
 			child.Sweep(s.cmd, child.Descendants(s.cmd.Process.Pid))
@@ -182,7 +193,7 @@ func (s *server) line(raw []byte) bool {
 		return false
 	}
 	switch {
-	case m.Method != "" && len(m.ID) > 0:
+	case m.Method != "" && isSet(m.ID):
 		s.o.asked(s, &request{id: m.ID, method: m.Method, params: m.Params})
 	case m.Method != "":
 		s.o.notified(s, m.Method, m.Params)
@@ -231,6 +242,8 @@ func (s *server) write(v any) error {
 	}
 	s.writing.Lock()
 	defer s.writing.Unlock()
+	unread := time.AfterFunc(s.patience.answer, func() { s.giveUp(unreadError{s.patience.answer}) })
+	defer unread.Stop()
 	if _, err := s.stdin.Write(append(raw, '\n')); err != nil {
 		return fmt.Errorf("write to codex: %w", err)
 	}
@@ -242,10 +255,20 @@ func (s *server) notify(method string) error {
 }
 
 // lateError says that Codex did not answer a call.
-type lateError struct{ method string }
+type lateError struct {
+	method string
+	within time.Duration
+}
 
 func (e lateError) Error() string {
-	return fmt.Sprintf("codex did not answer %s within %s", e.method, answerWithin)
+	return fmt.Sprintf("Codex did not answer %s within %s", e.method, e.within)
+}
+
+// unreadError says that Codex does not read what it is told.
+type unreadError struct{ within time.Duration }
+
+func (e unreadError) Error() string {
+	return fmt.Sprintf("Codex did not read what it was told within %s", e.within)
 }
 
 // unsentError says that a call certainly did not reach Codex.
@@ -271,7 +294,7 @@ func (s *server) call(ctx context.Context, method string, params any, taken func
 	if err := s.write(map[string]any{"id": id, "method": method, "params": params}); err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, answerWithin, lateError{method})
+	ctx, cancel := context.WithTimeoutCause(ctx, s.patience.answer, lateError{method, s.patience.answer})
 	defer cancel()
 	select {
 	case r := <-c.reply:
@@ -342,9 +365,14 @@ func (s *server) withdrawAsks(why error) {
 func (s *server) end() error {
 	s.withdrawAsks(reasonEnded)
 	family := child.Descendants(s.cmd.Process.Pid)
-	s.writing.Lock()
-	_ = s.stdin.Close() // it may have gone
-	s.writing.Unlock()
+	closed := make(chan struct{})
+	go func() { // a line that it does not read is waited for as long as it lives
+		defer close(closed)
+		s.writing.Lock()
+		defer s.writing.Unlock()
+		_ = s.stdin.Close() // it may have gone
+	}()
+	defer func() { <-closed }()
 	select {
 	case <-s.done:
 	case <-time.After(endWithin):
@@ -363,6 +391,49 @@ func (s *server) end() error {
 func (s *server) kill() {
 	child.Kill(s.cmd, s.done)
 	<-s.done
+}
+
+// giveUp kills a Codex that is stuck, and keeps why.
+func (s *server) giveUp(why error) {
+	s.mu.Lock()
+	if s.stuck == nil {
+		s.stuck = why
+	}
+	s.mu.Unlock()
+	s.o.log.Warn("codex is stuck; it is killed", "err", why)
+	s.kill()
+}
+
+// stuckBy is why it was given up, or nil.
+func (s *server) stuckBy() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.stuck
+}
+
+// watch gives up a process that says nothing and does not answer either, until
+// ctx ends. A turn can be silent for long: an answer, even a refusal, proves that
+// Codex is still there.
+func (s *server) watch(ctx context.Context) {
+	tick := time.NewTicker(s.patience.quiet)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-s.done:
+			return
+		case <-ctx.Done():
+			return
+		}
+		if time.Since(time.Unix(0, s.heard.Load())) < s.patience.quiet {
+			continue
+		}
+		var late lateError
+		if _, err := s.call(ctx, "account/read", map[string]any{"refreshToken": false}, nil); errors.As(err, &late) {
+			s.giveUp(late)
+			return
+		}
+	}
 }
 
 // settle waits for the end of a Codex that cannot be talked to any more.

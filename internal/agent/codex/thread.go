@@ -3,6 +3,7 @@ package codex
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -298,6 +299,10 @@ func (c *conversation) skillIn(text string) (s skill, rest string, ok bool) {
 func (c *conversation) notOpened(ctx context.Context, s *server, id string, err error) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
+	}
+	var late lateError
+	if errors.As(err, &late) {
+		s.giveUp(late)
 	}
 	if s.gone() {
 		return c.explainExit(s, newTurn())
