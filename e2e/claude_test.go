@@ -9,9 +9,11 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
+	"hapi/internal/agent/child"
 	"hapi/internal/modeltest"
 	"hapi/internal/wire"
 )
@@ -171,6 +173,39 @@ func TestAbortEndsASlowTurnAndKeepsTheConversation(t *testing.T) {
 	w.send("Are you there?", "local-2")
 	w.waitSaid("Here I am again.")
 	if got := w.model.Requests()[1].All(); !strings.Contains(got, "Talk") {
+		t.Errorf("the conversation was lost: %q", got)
+	}
+}
+
+// TestClaudeIsConfiguredFromAfar changes model and effort in a conversation: the
+// same Claude goes on with it.
+func TestClaudeIsConfiguredFromAfar(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.Text("First."), modeltest.Text("Second."))
+	w.startSession("--model", "sonnet")
+	w.send("One", "local-1")
+	w.waitSaid("First.")
+	w.waitIdle()
+	claude := child.Descendants(w.session.cmd.Process.Pid)
+	w.post(w.path("/model"), map[string]string{"model": "opus"}, nil)
+	w.post(w.path("/effort"), map[string]string{"effort": "high"}, nil)
+	w.send("Two", "local-2")
+	w.waitSaid("Second.")
+	w.waitIdle()
+	if now := child.Descendants(w.session.cmd.Process.Pid); len(claude) == 0 || !slices.Contains(now, claude[0]) {
+		t.Errorf("Claude was started anew: %v, before %v", now, claude)
+	}
+	w.wait("model and effort on the session", func() bool {
+		s := w.detail()
+		return s.Model != nil && *s.Model == "opus" && s.Effort != nil && *s.Effort == "high"
+	})
+	for i, want := range []struct{ model, effort string }{{"sonnet", ""}, {"opus", "high"}} {
+		got := w.model.Requests()[i]
+		if !strings.Contains(got.Model, want.model) || want.effort != "" && got.Output.Effort != want.effort {
+			t.Errorf("request %d asked %q with effort %q, want %+v", i, got.Model, got.Output.Effort, want)
+		}
+	}
+	if got := w.model.Requests()[1].All(); !strings.Contains(got, "One") {
 		t.Errorf("the conversation was lost: %q", got)
 	}
 }

@@ -192,6 +192,8 @@ func TestTwoSpacesTakeTheSessionBackToTheTerminal(t *testing.T) {
 	v.shows(w, "Nobody is watching.")
 	w.watch()
 	v.shows(w, "Watched from 1 device, nobody is looking.")
+	w.post(w.path("/model"), map[string]string{"model": "opus"}, nil)
+	w.post(w.path("/effort"), map[string]string{"effort": "high"}, nil)
 	v.typing(" ")
 	v.shows(w, "Press space again")
 	v.typing(" ")
@@ -208,6 +210,11 @@ func TestTwoSpacesTakeTheSessionBackToTheTerminal(t *testing.T) {
 		t.Errorf("the mode is %q, want acceptEdits", got)
 	}
 	requests := w.model.Requests()
+	for _, r := range requests[len(requests)-2:] { // what was chosen on the phone holds on both sides
+		if !strings.Contains(r.Model, "opus") || r.Output.Effort != "high" {
+			t.Errorf("%q was asked with effort %q", r.Model, r.Output.Effort)
+		}
+	}
 	if got := requests[len(requests)-1].All(); !strings.Contains(got, "Good morning") || !strings.Contains(got, "From the phone") || !strings.Contains(got, "I am back") {
 		t.Errorf("the conversation was not carried on: %q", got)
 	}

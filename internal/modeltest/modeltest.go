@@ -106,7 +106,11 @@ type Request struct {
 	System   json.RawMessage `json:"system"`
 	Messages []Message       `json:"messages"`
 	Tools    []Tool          `json:"tools"`
-	// Reasoning is how hard the model is to think, of the Responses API.
+	// Output says how hard the model is to think, of the Messages API.
+	Output struct {
+		Effort string `json:"effort"`
+	} `json:"output_config"`
+	// Reasoning is the same of the Responses API.
 	Reasoning struct {
 		Effort string `json:"effort"`
 	} `json:"reasoning"`
