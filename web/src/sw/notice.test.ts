@@ -103,7 +103,7 @@ describe('an answer on a notification', () => {
     ['allow', 'claude', 'approve', {}],
     ['deny', 'claude', 'deny', {}],
     ['allow', 'codex', 'approve', { decision: 'approved' }],
-    ['deny', 'codex', 'deny', { decision: 'abort' }],
+    ['deny', 'codex', 'deny', { decision: 'denied' }],
   ] as const)('%s for %s posts what the app posts', async (verb, flavor, path, body) => {
     hubSays(200, { ok: true })
     expect(await give(verb, 'Bash', flavor)).toBeNull()

@@ -30,7 +30,11 @@ describe.each(['codex', 'gemini', 'grok', 'kimi', 'copilot', 'opencode', 'cursor
   test('is answered with a word', () => {
     expect(allow(bash(flavor), null)).toEqual({ verb: 'approve', body: { decision: 'approved' } })
     expect(scopesOf(bash(flavor))).toEqual([{ id: 'session', rule: '', body: { decision: 'approved_for_session' } }])
-    expect(deny(bash(flavor))).toEqual({ verb: 'deny', body: { decision: 'abort' } })
+  })
+  test('goes on after a plain refusal, and stops only when told to', () => {
+    expect(deny(bash(flavor))).toEqual({ verb: 'deny', body: { decision: 'denied' } })
+    expect(deny(bash(flavor), 'not now')).toEqual({ verb: 'deny', body: { decision: 'denied', reason: 'not now' } })
+    expect(deny(bash(flavor), 'not now', true)).toEqual({ verb: 'deny', body: { decision: 'abort', reason: 'not now' } })
   })
 })
 

@@ -39,13 +39,11 @@ export function allow(ask: Ask, scope: Scope | null): Answer {
   return { verb: 'approve', body: answerStyle(ask.flavor, ask.tool) === 'decision' && kindOf(ask.tool) !== 'plan' ? { decision: 'approved' } : {} }
 }
 
-/** A refusal; with a reason the agent reads it, with stop the turn ends. */
+/** A refusal: the agent goes on without, and reads the reason; with stop the turn ends. */
 export function deny(ask: Ask, reason = '', stop = false): Answer {
   const why = reason.trim()
-  if (stop) return { verb: 'deny', body: { decision: 'abort', ...(why ? { reason: why } : {}) } }
   const word = answerStyle(ask.flavor, ask.tool) === 'decision' && kindOf(ask.tool) !== 'plan'
-  if (why) return { verb: 'deny', body: word ? { decision: 'denied', reason: why } : { reason: why } }
-  return { verb: 'deny', body: word ? { decision: 'abort' } : {} }
+  return { verb: 'deny', body: { ...(stop ? { decision: 'abort' } : word ? { decision: 'denied' } : {}), ...(why ? { reason: why } : {}) } }
 }
 
 export function approvePlan(mode: 'default' | 'acceptEdits' | null): Answer {
