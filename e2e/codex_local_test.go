@@ -177,6 +177,17 @@ func TestLeavingCodexEndsTheSession(t *testing.T) {
 		t.Errorf("nothing was said, and the hub has %d sessions", n)
 	}
 
+	// A hub that does not want the session takes nothing away.
+	w.model.Script(modeltest.Text("Heard without a hub."))
+	v = newTerminal(t)
+	w.session = w.runIn(v, w.project, w.env("HAPI_CODEX_APP_SERVER_BIN="+codexPath(t), "TERM=xterm-256color", "CLI_API_TOKEN=another-one"), "codex")
+	v.codexReady(w)
+	v.enter(w, "Hello hub")
+	v.shows(w, "Heard without a hub.")
+	v.enter(w, "/quit")
+	v.shows(w, "What was said is not on the hub")
+	<-w.session.done
+
 	w.model.Script(modeltest.Text("Hello."))
 	v = newTerminal(t)
 	w.startCodexAt(v)

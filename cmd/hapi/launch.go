@@ -105,7 +105,7 @@ func (l launch) run(cmd *cobra.Command) error {
 	defer slim()()
 	ending := s.Run(running)
 	if err := s.Unsaved(); err != nil {
-		fmt.Fprintf(cmd.ErrOrStderr(), "What was said is not on the hub: %v\nIt is told to it when the conversation is resumed.\n", err)
+		fmt.Fprintf(cmd.ErrOrStderr(), "What was said is not on the hub: %v\nThe conversation is %s's own as ever. The hub is told of it when it is resumed with `hapi %s`.\n", err, l.label, l.agent.Flavor())
 	}
 	if !atTerminal || ending.Reason != session.EndCompleted {
 		fmt.Fprintf(out, "The session has ended: %s\n", ending.Archive)

@@ -16,18 +16,23 @@ import (
 // row is the session's on the hub. It may come late: a person who opens an agent
 // at the terminal, says nothing and leaves it, leaves nothing on the hub.
 type row struct {
-	create wire.CreateSession // what makes it
-	needed chan struct{}      // closed when there is something to keep
-	stored chan struct{}      // closed when the hub has it
+	create  wire.CreateSession // what makes it
+	needed  chan struct{}      // closed when there is something to keep
+	stored  chan struct{}      // closed when the hub has it
+	refused chan struct{}      // closed when the hub will not have it
 
 	once    sync.Once
 	mu      sync.Mutex
 	failure error // why the hub does not have it yet
 }
 
+func newRow(create wire.CreateSession) *row {
+	return &row{create: create, needed: make(chan struct{}), stored: make(chan struct{}), refused: make(chan struct{})}
+}
+
 // storedRow is one that the hub has.
 func storedRow() *row {
-	r := &row{needed: make(chan struct{}), stored: make(chan struct{})}
+	r := newRow(wire.CreateSession{})
 	r.need()
 	close(r.stored)
 	return r
@@ -43,7 +48,7 @@ func lateRow(o *Options) (*row, wire.Session, error) {
 	if create.Machine, err = describeMachine(&o.Facts); err != nil {
 		return nil, wire.Session{}, err
 	}
-	return &row{create: create, needed: make(chan struct{}), stored: make(chan struct{})}, wire.Session{
+	return newRow(create), wire.Session{
 		ID: create.ID, Metadata: create.Metadata, MetadataVersion: 1, AgentState: create.AgentState, AgentStateVersion: 1,
 	}, nil
 }
@@ -66,11 +71,13 @@ func closed(c chan struct{}) bool {
 	}
 }
 
-// await waits until the hub has it, or ctx ends.
+// await waits until the hub has it or refuses it, or ctx ends.
 func (r *row) await(ctx context.Context) error {
 	select {
 	case <-r.stored:
 		return nil
+	case <-r.refused:
+		return errRefused
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
@@ -104,6 +111,7 @@ func (r *row) store(ctx context.Context, client *hubclient.Client, log *slog.Log
 			close(r.stored)
 			return nil
 		case errors.Is(err, errRefused):
+			close(r.refused)
 			return err
 		}
 		log.Warn("the hub does not have this session yet; trying again", "err", err)
@@ -133,12 +141,13 @@ func (s *Session) Unsaved() error {
 }
 
 // connect keeps the session's link, from when the hub has its row, until ctx ends.
+// A hub that refuses a late row takes nothing from the person at the terminal:
+// they go on, and are told when they leave, see Unsaved.
 func (s *Session) connect(ctx context.Context) {
 	late := !s.stored.isStored()
 	if err := s.stored.store(ctx, s.client, s.log); err != nil {
 		if errors.Is(err, errRefused) {
-			s.log.Error("the session is not kept", "err", err)
-			s.end(Ending{Reason: EndError, Archive: "The hub refused the session: " + err.Error()})
+			s.log.Error("the hub does not keep this session", "err", err)
 		}
 		return
 	}

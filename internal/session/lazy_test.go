@@ -49,7 +49,7 @@ func TestARowIsMadeOnceItIsNeededHoweverLongTheHubIsAway(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		hub := &answers{list: []func(wire.CreateSession) (int, string){away, unavailable, made}}
 		client := hubclient.New(hubclient.Options{BaseURL: "http://hub", HTTP: &http.Client{Transport: hub}})
-		r := &row{create: wire.CreateSession{ID: "mine", Tag: "tag"}, needed: make(chan struct{}), stored: make(chan struct{})}
+		r := newRow(wire.CreateSession{ID: "mine", Tag: "tag"})
 		s := &Session{stored: r}
 		result := make(chan error, 1)
 		go func() { result <- r.store(t.Context(), client, slog.New(slog.DiscardHandler)) }()
@@ -76,10 +76,16 @@ func TestARefusedRowIsNotAskedForAgain(t *testing.T) {
 	for _, answer := range []func(wire.CreateSession) (int, string){forbidden, another} {
 		hub := &answers{list: []func(wire.CreateSession) (int, string){answer}}
 		client := hubclient.New(hubclient.Options{BaseURL: "http://hub", HTTP: &http.Client{Transport: hub}})
-		r := &row{create: wire.CreateSession{ID: "mine"}, needed: make(chan struct{}), stored: make(chan struct{})}
+		r := newRow(wire.CreateSession{ID: "mine"})
 		r.need()
 		if err := r.store(t.Context(), client, slog.New(slog.DiscardHandler)); !errors.Is(err, errRefused) || r.isStored() || len(hub.calls) != 1 {
 			t.Errorf("it is %v after %d calls", err, len(hub.calls))
+		}
+		if err := r.await(t.Context()); !errors.Is(err, errRefused) {
+			t.Errorf("who waits for it is told %v", err)
+		}
+		if err := (&Session{stored: r}).Unsaved(); !errors.Is(err, errRefused) {
+			t.Errorf("its person is told %v", err)
 		}
 	}
 }
@@ -88,7 +94,7 @@ func TestARowThatIsNeverNeededIsNotMade(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r := &row{needed: make(chan struct{}), stored: make(chan struct{})}
+	r := newRow(wire.CreateSession{})
 	if err := r.store(ctx, nil, nil); !errors.Is(err, context.Canceled) || r.isNeeded() {
 		t.Errorf("it is %v", err)
 	}
