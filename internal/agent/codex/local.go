@@ -41,6 +41,7 @@ func (a *Agent) Local(ctx context.Context, h agent.Host, o agent.Options) error 
 	}
 	t := &terminal{host: h, log: o.Logger, thread: o.Resume, wake: make(chan struct{}, 1)}
 	t.rollout = newRollout(h, o.Resume, o.Config)
+	t.locator = newLocator(codexHome(o.Env), workDir(o.Dir, o.Args), time.Now())
 	if path := rolloutOf(o.Env, o.Resume); o.Resume != "" && !o.Fork && path != "" {
 		t.rollout.follow(path, true)
 		if !o.Untold {
@@ -52,7 +53,7 @@ func (a *Agent) Local(ctx context.Context, h agent.Host, o agent.Options) error 
 		return err
 	}
 	defer hooks.Close()
-	following, stop := context.WithCancel(context.WithoutCancel(ctx))
+	following, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	followed := make(chan struct{})
 	go func() {
 		defer close(followed)
@@ -66,8 +67,9 @@ func (a *Agent) Local(ctx context.Context, h agent.Host, o agent.Options) error 
 		Path: path, Args: localArguments(a.self, o), Dir: o.Dir, Terminal: o.Terminal,
 		Env: append(env[:len(env):len(env)], hook.PortVariable+"="+hooks.Port, hook.TokenVariable+"="+hooks.Token),
 	}.Run(ctx)
-	stop()
+	stop(reasonEnded)
 	<-followed
+	t.asking.Wait()
 	child.SweepMarked(markOf(o.Env))
 	hooks.Close() // what is told later is told to nobody
 	t.finish()
@@ -181,7 +183,13 @@ type terminal struct {
 	thread  string     // the conversation's id; empty: not known yet
 	bound   bool       // a hook said which one it is
 	rollout *rollout
-	failed  bool // people know that the rollout cannot be read
+	failed  error // why people know that nothing is shown; nil: all is
+
+	locator  *locator
+	question context.CancelCauseFunc // withdraws what is asked about the conversation; nil: nothing is
+	offered  []candidate             // in it
+	refused  bool                    // a person took none: from then on each is asked for
+	asking   sync.WaitGroup
 }
 
 // hook takes an event of Codex's.
@@ -199,6 +207,9 @@ func (t *terminal) hook(e hook.Event) {
 		t.host.Working(true)
 	case "Stop":
 		t.scan(false) // what was said comes before its end
+		if !t.rollout.exists() {
+			t.report(fmt.Errorf("Codex keeps no file of this conversation at %q", t.rollout.path))
+		}
 	}
 	select {
 	case t.wake <- struct{}{}:
@@ -214,6 +225,10 @@ func (t *terminal) follows(e *hook.Event) {
 	}
 	if t.bound {
 		t.scan(true)
+	}
+	if t.question != nil {
+		t.question(errHookSaid)
+		t.question = nil
 	}
 	t.thread, t.bound = e.SessionID, true
 	t.rollout.thread = e.SessionID
@@ -236,19 +251,35 @@ func (t *terminal) follow(ctx context.Context) {
 		}
 		t.mu.Lock()
 		t.scan(false)
+		t.locate(ctx)
 		t.mu.Unlock()
 	}
 }
 
 // scan tells what was added to the rollout. The caller holds mu.
 func (t *terminal) scan(atEnd bool) {
-	err := t.rollout.read(atEnd)
-	if err == nil || t.failed {
+	if t.rollout.path == "" {
 		return
 	}
-	t.failed = true
-	t.log.Warn("codex's rollout cannot be read", "err", err)
-	t.host.Emit(agent.Event(map[string]any{"type": "message", "message": fmt.Sprintf("What is said at the terminal cannot be shown here: %v. Codex keeps running.", err)}))
+	err := t.rollout.read(atEnd)
+	if err != nil || t.rollout.exists() {
+		t.report(err)
+	}
+}
+
+// report tells people when what is said at the terminal stops being shown, and
+// when it is again. The caller holds mu.
+func (t *terminal) report(err error) {
+	text := "What is said at the terminal is shown here again, with what was missed."
+	switch {
+	case (err == nil) == (t.failed == nil):
+		return
+	case err != nil:
+		t.log.Warn("what is said at codex's terminal is not followed", "err", err)
+		text = fmt.Sprintf("What is said at the terminal cannot be shown here: %v. Codex keeps running.", err)
+	}
+	t.failed = err
+	t.host.Emit(agent.Event(map[string]any{"type": "message", "message": text}))
 }
 
 // finish reads what Codex wrote last. A conversation in which nothing was said
@@ -257,7 +288,7 @@ func (t *terminal) finish() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.scan(true)
-	t.rollout.rows.close("Codex ended")
+	t.rollout.end()
 	if t.bound && !t.rollout.exists() {
 		t.host.Resumable("")
 	}

@@ -103,7 +103,7 @@ func (r *rollout) read(atEnd bool) error {
 		return nil
 	}
 	f, err := os.Open(r.path)
-	if errors.Is(err, fs.ErrNotExist) {
+	if errors.Is(err, fs.ErrNotExist) && r.info == nil {
 		return nil // it is made at the first prompt
 	}
 	if err != nil {
@@ -313,13 +313,25 @@ func (r *rollout) itemCompleted(p *payload) {
 	}
 }
 
+// end shows what was kept, and closes what is open: Codex has ended.
+func (r *rollout) end() {
+	r.release()
+	r.showPlan()
+	r.rows.close("Codex ended")
+}
+
+func (r *rollout) showPlan() {
+	if r.plan != "" {
+		r.rows.pair("codex-proposed-plan:"+newID(), "ExitPlanMode", data{"plan": r.plan}, nil, false)
+	}
+	r.plan = ""
+}
+
 // turnEnded shows what was kept for the end of the turn.
 func (r *rollout) turnEnded(cutOff string) {
 	if cutOff == "" {
 		r.release()
-		if r.plan != "" {
-			r.rows.pair("codex-proposed-plan:"+newID(), "ExitPlanMode", data{"plan": r.plan}, nil, false)
-		}
+		r.showPlan()
 	}
 	r.held, r.plan = nil, ""
 	r.rows.close(cutOff)
