@@ -42,7 +42,7 @@ func SweepMarked(value string) {
 	if value == "" {
 		return
 	}
-	for _, p := range marked(Mark + "=" + value) {
+	for _, p := range marked(value) {
 		p.kill()
 	}
 }

@@ -82,7 +82,7 @@ func TestWhatAKilledOwnerLeftIsSweptAndNothingElse(t *testing.T) {
 func TestAMarkOfElsewhereIsNobodysToSweep(t *testing.T) {
 	t.Parallel()
 	gone := strconv.Itoa(1<<22 + 1) // above any process id
-	for _, mark := range []string{"", "outer", "1.2.3", "elsewhere." + gone + ".1.x", "here.0.1.x", "here.-1.1.x", "here.pid.1.x", "here." + strconv.Itoa(os.Getpid()) + "." + startOf(os.Getpid()) + ".x"} {
+	for _, mark := range []string{"", "outer", "1.2.3", "elsewhere." + gone + ".1.x", "here.0.1.x", "here.-1.1.x", "here.pid.1.x", "here." + strconv.Itoa(os.Getpid()) + "." + table()[os.Getpid()].start + ".x"} {
 		if ownerHasGone(mark, "here") {
 			t.Errorf("the owner of %q is taken for gone", mark)
 		}
@@ -93,8 +93,6 @@ func TestAMarkOfElsewhereIsNobodysToSweep(t *testing.T) {
 		}
 	}
 }
-
-func startOf(pid int) string { return table()[pid].start }
 
 func waitFor(t *testing.T, what string, holds func() bool) {
 	t.Helper()

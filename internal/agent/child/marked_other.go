@@ -1,4 +1,4 @@
-//go:build !linux
+//go:build !linux && !darwin
 
 package child
 
@@ -8,9 +8,9 @@ import "github.com/google/uuid"
 func NewMark() string { return uuid.NewString() }
 
 // SweepOrphans kills every process that bears a mark whose owner has gone. That
-// needs the same look.
+// needs the same look; on Windows they ended with their owner, see KeepTogether.
 func SweepOrphans() {}
 
-// marked needs a look into other processes' environment, which only Linux
-// gives.
+// marked needs a look into other processes' environment, which is not to be had
+// here.
 func marked(string) []Process { return nil }
