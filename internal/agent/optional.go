@@ -38,6 +38,17 @@ type Commander interface {
 	Command(ctx context.Context, text string) (prompt string)
 }
 
+// Confirmer is a conversation whose agent confirms a change of its configuration,
+// or refuses it, and perhaps not before the next prompt.
+type Confirmer interface {
+	// Change changes what is asked of the agent. The error says, in words for
+	// people, what it did not take; that is given up.
+	Change(ctx context.Context, change func(c *Config)) error
+	// Holds is the configuration by which the agent works. When it comes to differ
+	// later, Host.Configured says so.
+	Holds() Config
+}
+
 // Method answers a call of a person's client, as JSON.
 type Method func(ctx context.Context, params json.RawMessage) (any, error)
 

@@ -25,9 +25,15 @@ func (s *Session) callConfigure(ctx context.Context, params json.RawMessage) (an
 			return nil, err
 		}
 	}
-	if err := s.configure(ctx, c); err != nil {
+	err := s.configure(ctx, func(c *agent.Config) {
+		for key, raw := range in {
+			_ = setConfig(c, s.flavor, key, raw) // it went well above
+		}
+	})
+	if err != nil {
 		return nil, err
 	}
+	c = s.configured()
 	applied := map[wire.ConfigKey]json.RawMessage{}
 	for _, key := range s.flavor.Config() {
 		applied[key] = configValue(&c, key)

@@ -180,9 +180,7 @@ func (s *Session) mode() wire.PermissionMode {
 
 // setMode changes the permission mode, at once for the agent too.
 func (s *Session) setMode(ctx context.Context, m wire.PermissionMode) {
-	c := s.configured()
-	c.PermissionMode = m
-	if err := s.configure(ctx, c); err != nil {
+	if err := s.configure(ctx, func(c *agent.Config) { c.PermissionMode = m }); err != nil {
 		s.log.Warn("the permission mode was not changed for the running turn", "err", err)
 	}
 }
@@ -193,13 +191,24 @@ func (s *Session) configured() agent.Config {
 	return s.config
 }
 
-func (s *Session) configure(ctx context.Context, c agent.Config) error {
+// configure changes the configuration. Where the agent confirms changes, what it
+// confirmed is what peers are told.
+func (s *Session) configure(ctx context.Context, change func(c *agent.Config)) error {
+	conv := s.conversation()
+	if confirms, ok := conv.(agent.Confirmer); ok {
+		err := confirms.Change(ctx, change)
+		s.mu.Lock()
+		s.config = confirms.Holds()
+		s.mu.Unlock()
+		s.announceState()
+		return err
+	}
 	s.mu.Lock()
 	old := s.config
-	s.config = c
+	change(&s.config)
+	c := s.config
 	s.mu.Unlock()
 	s.announceState()
-	conv := s.conversation()
 	if conv == nil { // the agent gets it with the next switch
 		return nil
 	}

@@ -46,9 +46,12 @@ func (a Agent) Open(ctx context.Context, h agent.Host, o agent.Options) (agent.C
 // Warm implements agent.Warmer.
 func (c *conversation) Warm() {
 	c.running.Go(func() {
-		if _, err := c.ready(c.ctx); err != nil { // the first prompt tries again, and tells
+		proc, err := c.ready(c.ctx)
+		if err != nil { // the first prompt tries again, and tells
 			c.log.Info("the agent did not start ahead of the first prompt", "err", err)
+			return
 		}
+		c.applyBeforePrompt(c.ctx, proc)
 	})
 }
 
@@ -65,10 +68,10 @@ type conversation struct {
 	running sync.WaitGroup
 
 	starting sync.Mutex // one process at a time is started or ended
-	applying sync.Mutex // the configuration is applied by one, and not in a turn
+	applying sync.Mutex // the configuration is applied by one at a time, and not while a prompt runs
 
 	mu       sync.Mutex
-	config   agent.Config
+	config   agent.Config // what is asked for; what holds is native's
 	nativeID string
 	proc     *process // nil while there is none
 	turn     *turn
@@ -127,6 +130,7 @@ func (c *conversation) Prompt(ctx context.Context, p agent.Prompt) error {
 	defer func() {
 		c.setTurn(nil)
 		close(t.ended)
+		c.applyWhatWaited(ctx)
 	}()
 	proc, err := c.ready(ctx)
 	if err != nil {
@@ -323,50 +327,6 @@ func (c *conversation) abandon(ctx context.Context, proc *process) {
 	proc.remember()
 	c.abort(proc, errEnded)
 	c.settle(context.Cause(ctx).Error())
-}
-
-// Configure implements agent.Conversation. What cannot be changed in a turn
-// takes effect with the next prompt.
-func (c *conversation) Configure(ctx context.Context, config agent.Config) error {
-	c.mu.Lock()
-	old := c.config
-	c.config = config
-	c.mu.Unlock()
-	if !c.applying.TryLock() { // the next prompt does it
-		return nil
-	}
-	defer c.applying.Unlock()
-	t, proc := c.current()
-	if t != nil || proc == nil || proc.gone() || proc.native() == nil {
-		return nil
-	}
-	err := c.apply(ctx, proc, config)
-	if err != nil {
-		c.mu.Lock()
-		c.config.Model, c.config.Effort = old.Model, old.Effort
-		c.mu.Unlock()
-	}
-	return err
-}
-
-// applyBeforePrompt applies the configuration; what the agent does not take is
-// told, and given up.
-func (c *conversation) applyBeforePrompt(ctx context.Context, proc *process) {
-	c.applying.Lock()
-	defer c.applying.Unlock()
-	c.mu.Lock()
-	want := c.config
-	c.mu.Unlock()
-	err := c.apply(ctx, proc, want)
-	if err == nil {
-		return
-	}
-	applied := proc.native().applied
-	c.mu.Lock()
-	c.config.Model, c.config.Effort = applied.Model, applied.Effort
-	c.mu.Unlock()
-	c.host.Configured(func(config *agent.Config) { config.Model, config.Effort = applied.Model, applied.Effort })
-	c.notice(err.Error() + ".")
 }
 
 // notice is a remark of ours in the conversation.

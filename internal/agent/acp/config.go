@@ -3,7 +3,6 @@ package acp
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -20,14 +19,16 @@ type choice struct{ ID, Name string }
 
 // native is the agent's own session, as the agent describes it.
 type native struct {
-	id      string
-	applied agent.Config // what was asked of it last; guarded by the conversation's applying
+	id string
 
 	mu      sync.Mutex
-	resumed bool // its history may still be replayed
+	holds   agent.Config // what was asked for and confirmed
+	resumed bool         // its history may still be replayed
 	models  []choice
 	model   string
 	launch  string // the model it began with
+	usual   string // and the effort
+	asked   bool   // another effort was asked for
 	setMode bool   // it has session/set_mode
 	modes   []choice
 	mode    string
@@ -115,6 +116,9 @@ func readSession(raw json.RawMessage) (*native, error) {
 	}
 	n.take(in.ConfigOptions)
 	n.launch, n.normal = n.model, n.mode
+	if effort, ok := n.find("thought_level"); ok {
+		n.usual = effort.CurrentValue
+	}
 	return n, nil
 }
 
@@ -229,119 +233,6 @@ func (n *native) otherMode(than string) string {
 		}
 	}
 	return ""
-}
-
-var (
-	errNoModels  = errors.New("its model cannot be changed from here")
-	errNoEfforts = errors.New("its reasoning effort cannot be changed from here")
-)
-
-// apply makes the agent's session run by a configuration. What it does not take
-// stays as it was, and the error says so.
-func (c *conversation) apply(ctx context.Context, p *process, want agent.Config) error {
-	ctx, cancel := context.WithTimeout(ctx, answerWithin)
-	defer cancel()
-	n := p.native()
-	var errs []error
-	if n.applied.Model != want.Model {
-		if err := c.applyModel(ctx, p, want.Model); err != nil {
-			errs = append(errs, fmt.Errorf("%s did not take the model %q: %w", c.spec.Label, want.Model, err))
-		} else {
-			n.applied.Model = want.Model
-		}
-	}
-	if n.applied.Effort != want.Effort {
-		if err := c.applyEffort(ctx, p, want.Effort); err != nil {
-			errs = append(errs, fmt.Errorf("%s did not take the effort %q: %w", c.spec.Label, want.Effort, err))
-		} else {
-			n.applied.Effort = want.Effort
-		}
-	}
-	if n.applied.PermissionMode != want.PermissionMode {
-		if err := c.applyMode(ctx, p, want.PermissionMode); err != nil {
-			c.log.Warn("the agent's own mode was not changed; its requests are answered by ours all the same", "err", err)
-		}
-		n.applied.PermissionMode = want.PermissionMode
-	}
-	return errors.Join(errs...)
-}
-
-// applyModel asks for a model; none is the one the agent began with.
-func (c *conversation) applyModel(ctx context.Context, p *process, model string) error {
-	n := p.native()
-	n.mu.Lock()
-	model = firstOf(model, n.launch)
-	option, byOption := n.find("model")
-	same, none := model == n.model || model == "", n.noModel || !byOption && len(n.models) == 0
-	n.mu.Unlock()
-	switch {
-	case same:
-		return nil
-	case none:
-		return errNoModels
-	case byOption:
-		if err := c.setOption(ctx, p, option.ID, model); err != nil {
-			return err
-		}
-	default:
-		if err := c.setModel(ctx, p, model); err != nil {
-			return err
-		}
-	}
-	c.handling.Lock()
-	c.convert.model = model
-	c.handling.Unlock()
-	return nil
-}
-
-func (c *conversation) setModel(ctx context.Context, p *process, model string) error {
-	n := p.native()
-	_, err := p.call(ctx, sdk.AgentMethodSessionSetModel, map[string]any{"sessionId": n.id, "modelId": model})
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	switch {
-	case noMethod(err):
-		n.noModel = true
-		return errNoModels
-	case err != nil:
-		return plain(err)
-	}
-	n.model = model
-	return nil
-}
-
-func (c *conversation) applyEffort(ctx context.Context, p *process, effort string) error {
-	option, ok := p.native().option("thought_level")
-	switch {
-	case effort == "":
-		return nil // the agent's own stays
-	case !ok:
-		return errNoEfforts
-	case !slices.ContainsFunc(option.choices(), func(e choice) bool { return e.ID == effort }):
-		return errors.New("it does not offer that")
-	}
-	return c.setOption(ctx, p, option.ID, effort)
-}
-
-// applyMode tells the agent to plan, or not to; the other modes are ours.
-func (c *conversation) applyMode(ctx context.Context, p *process, mode wire.PermissionMode) error {
-	n := p.native()
-	want, change := n.modeFor(mode)
-	if !change {
-		return nil
-	}
-	if option, ok := n.option("mode"); ok && !n.setMode {
-		return c.setOption(ctx, p, option.ID, want)
-	}
-	_, err := p.call(ctx, sdk.AgentMethodSessionSetMode, map[string]any{"sessionId": n.id, "modeId": want})
-	if option, ok := n.option("mode"); ok && noMethod(err) {
-		return c.setOption(ctx, p, option.ID, want)
-	}
-	if err != nil {
-		return plain(err)
-	}
-	n.moved(want)
-	return nil
 }
 
 func (c *conversation) setOption(ctx context.Context, p *process, id, value string) error {

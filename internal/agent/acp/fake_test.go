@@ -28,6 +28,7 @@ type fake struct {
 	in     *bufio.Scanner
 	loads  bool
 	ids    int
+	values map[string]string              // of its settings, if it has any
 	prompt func(f *fake, text string) any // the answer to a prompt
 }
 
@@ -72,6 +73,24 @@ func (f *fake) ask(method string, params map[string]any) json.RawMessage {
 	return nil
 }
 
+// settings are those of an agent that has some. Its model "plain" has no effort.
+func (f *fake) settings() []any {
+	list := func(values ...string) (all []any) {
+		for _, v := range values {
+			all = append(all, map[string]any{"value": v, "name": strings.ToUpper(v)})
+		}
+		return all
+	}
+	all := []any{
+		map[string]any{"id": "model", "category": "model", "currentValue": f.values["model"], "options": list("a", "b", "plain", "dear", "stubborn")},
+		map[string]any{"id": "mode", "category": "mode", "currentValue": f.values["mode"], "options": list("build", "plan")},
+	}
+	if f.values["model"] != "plain" {
+		all = append(all, map[string]any{"id": "effort", "category": "thought_level", "currentValue": f.values["effort"], "options": list("low", "medium", "high")})
+	}
+	return all
+}
+
 func play(name string) {
 	f := &fake{in: bufio.NewScanner(os.Stdin), prompt: fakes[strings.TrimSuffix(name, "+banner")]}
 	f.in.Buffer(nil, 16<<20)
@@ -96,6 +115,11 @@ func play(name string) {
 				f.line(map[string]any{"jsonrpc": "2.0", "id": m.ID, "error": map[string]any{"code": -32000, "message": "Authentication required"}})
 				continue
 			}
+			if name == "settings" {
+				f.values = map[string]string{"model": "a", "effort": "low", "mode": "build"}
+				result = map[string]any{"sessionId": "fake-1", "configOptions": f.settings()}
+				break
+			}
 			result = map[string]any{"sessionId": "fake-1", "models": map[string]any{"currentModelId": "a", "availableModels": []any{map[string]any{"modelId": "a"}, map[string]any{"modelId": "b"}}}}
 		case "session/load":
 			if name == "lost" {
@@ -103,6 +127,20 @@ func play(name string) {
 				continue
 			}
 			f.say("What was said before.")
+		case "session/set_config_option":
+			var p struct{ ConfigID, Value string }
+			_ = json.Unmarshal(m.Params, &p)
+			if p.Value == "dear" || p.Value == "plan" {
+				f.line(map[string]any{"jsonrpc": "2.0", "id": m.ID, "error": map[string]any{"code": -32000, "message": "Your account does not have it"}})
+				continue
+			}
+			if p.Value != "stubborn" {
+				f.values[p.ConfigID] = p.Value
+			}
+			if p.Value == "b" { // a model may begin with an effort of its own
+				f.values["effort"] = "medium"
+			}
+			result = map[string]any{"configOptions": f.settings()}
 		case "session/set_model":
 			f.line(map[string]any{"jsonrpc": "2.0", "id": m.ID, "error": map[string]any{"code": -32601, "message": "Method not found"}})
 			continue
@@ -122,9 +160,20 @@ func play(name string) {
 var endTurn = map[string]any{"stopReason": "end_turn"}
 
 var fakes = map[string]func(f *fake, text string) any{
-	"echo":       func(f *fake, text string) any { f.say("You said " + text); return endTurn },
-	"lost":       func(f *fake, text string) any { f.say("You said " + text); return endTurn },
-	"replay":     func(f *fake, text string) any { f.say("You said " + text); return endTurn },
+	"echo":   func(f *fake, text string) any { f.say("You said " + text); return endTurn },
+	"lost":   func(f *fake, text string) any { f.say("You said " + text); return endTurn },
+	"replay": func(f *fake, text string) any { f.say("You said " + text); return endTurn },
+	"settings": func(f *fake, text string) any {
+		switch text {
+		case "Ask":
+			f.ask("session/request_permission", map[string]any{"toolCall": map[string]any{"toolCallId": "t", "title": "do it"}, "options": []any{}})
+		case "Move":
+			f.values["model"] = "b"
+			f.update("config_option_update", map[string]any{"configOptions": f.settings()})
+		}
+		f.say(fmt.Sprintf("I am %s at %s. ", f.values["model"], f.values["effort"]))
+		return endTurn
+	},
 	"no-login":   nil,
 	"no-version": nil,
 	"garbage": func(f *fake, text string) any {
@@ -264,6 +313,12 @@ func (r *recorder) Configured(change func(c *agent.Config)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.config)
+}
+
+func (r *recorder) configured() agent.Config {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.config
 }
 
 // texts are the final rows of a type.

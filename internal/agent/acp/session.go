@@ -204,7 +204,10 @@ func (c *conversation) update(p *process, params json.RawMessage) {
 	case "current_mode_update":
 		c.modeMoved(n, firstOf(u.CurrentModeID, u.ModeID))
 	case "config_option_update":
-		c.optionsMoved(n, u.ConfigOptions)
+		var options []configOption
+		if n != nil && lenient(json.Unmarshal(u.ConfigOptions, &options)) == nil {
+			c.optionsMoved(n, options)
+		}
 	case "session_info_update":
 		if u.Title != nil {
 			c.titled(*u.Title)
@@ -303,14 +306,6 @@ func (c *conversation) modeMoved(n *native, id string) {
 	if to != from {
 		c.host.ModeChanged(to)
 	}
-}
-
-func (c *conversation) optionsMoved(n *native, raw json.RawMessage) {
-	var options []configOption
-	if n == nil || lenient(json.Unmarshal(raw, &options)) != nil {
-		return
-	}
-	n.take(options)
 }
 
 var placeholderTitle = regexp.MustCompile(`(?i)^(|untitled|new session|(new|child) session - \d{4}-\d\d-\d\d.*)$`)
