@@ -110,8 +110,8 @@ func TestAMessageTakesOverAtTheEndOfTheTurn(t *testing.T) {
 	w.startAt(v, "--permission-mode", "acceptEdits")
 	v.shows(w, "accept edits on")
 	v.enter(w, "Take your time")
+	w.send("From the phone", "local-1") // before anybody was told of the turn
 	w.wait("the turn", func() bool { return w.detail().Thinking })
-	w.send("From the phone", "local-1")
 	w.side(true) // it waits
 	if !v.sees("accept edits on") {
 		t.Error("the turn was cut short")
@@ -196,11 +196,14 @@ func TestTwoSpacesTakeTheSessionBackToTheTerminal(t *testing.T) {
 	w.post(w.path("/effort"), map[string]string{"effort": "high"}, nil)
 	v.typing(" ")
 	v.shows(w, "Press space again")
-	v.typing(" ")
+	v.typing(" I am") // and the person goes on before Claude is there
 	v.shows(w, "accept edits on")
 	v.shows(w, "Hello on the way.") // Claude itself shows what was said meanwhile
 	w.side(true)
-	v.enter(w, "I am back")
+	v.shows(w, "❯ I am")
+	v.typing(" back")
+	v.shows(w, "❯ I am back")
+	v.typing("\r")
 	w.waitSaid("Welcome back.")
 	w.waitIdle()
 	w.send("And off again", "local-2")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"time"
 
 	"hapi/internal/agent"
 	"hapi/internal/session/screen"
@@ -161,18 +162,26 @@ func (s *Session) localFailed(text string) {
 	s.end(Ending{Reason: EndError, Archive: "Local launch failed: " + text})
 }
 
+// settleWithin is how long an agent may take to tell that it has begun with what
+// its person had entered.
+const settleWithin = time.Second
+
 // takeOverWhenFree makes the session remote once somebody's message waits and
-// the agent has nothing to do: a turn at the terminal is not cut short.
+// the agent has nothing to do: a turn at the terminal is not cut short, nor is
+// one whose prompt was entered just now.
 func (s *Session) takeOverWhenFree(ctx context.Context) {
 	for {
 		s.mu.Lock()
 		busy, changed := s.working, s.workChanged
 		s.mu.Unlock()
+		var settled <-chan time.Time
 		if !busy && !s.queue.empty() {
-			s.ask(Remote)
-			return
+			settled = time.After(settleWithin)
 		}
 		select {
+		case <-settled:
+			s.ask(Remote)
+			return
 		case <-s.queue.arrived:
 		case <-changed:
 		case <-ctx.Done():
