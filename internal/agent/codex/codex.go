@@ -182,19 +182,33 @@ func (c *conversation) startTurn(ctx context.Context, s *server, t *turn, p agen
 			c.log.Warn("codex does not say which skills it has", "err", err)
 		}
 	}
+	planning := t.config.CollaborationMode == collaborationPlan
+	c.mu.Lock()
+	noPlanning := c.noPlanning
+	c.mu.Unlock()
+	switch {
+	case planning && noPlanning:
+		return noPlanMode()
+	case planning && t.config.Model == "": // Codex takes the mode with a model only
+		return &agent.Failure{Kind: agent.BadArguments, Text: "Plan mode needs a model, and Codex did not say which one it uses: choose one with /model NAME, or leave plan mode with /default. Then send your message again."}
+	}
 	taken := func(result json.RawMessage) { c.turnTaken(t, result) }
 	_, err := s.call(ctx, "turn/start", c.turnParams(t.config, p), taken)
 	if !refusesPlanning(err) {
 		return err
 	}
-	if t.config.CollaborationMode == collaborationPlan {
-		return &agent.Failure{Kind: agent.BadArguments, Text: "This version of Codex has no plan mode: update it, or leave plan mode with /default. Then send your message again."}
-	}
 	c.mu.Lock()
 	c.noPlanning = true
 	c.mu.Unlock()
+	if planning {
+		return noPlanMode()
+	}
 	_, err = s.call(ctx, "turn/start", c.turnParams(t.config, p), taken)
 	return err
+}
+
+func noPlanMode() error {
+	return &agent.Failure{Kind: agent.BadArguments, Text: "This version of Codex has no plan mode: update it, or leave plan mode with /default. Then send your message again."}
 }
 
 // turnTaken learns the id of a turn that Codex has taken on.
@@ -461,7 +475,7 @@ func (c *conversation) start(ctx context.Context) (*server, error) {
 		return nil, failure
 	}
 	c.mu.Lock()
-	c.srv, c.open = s, false
+	c.srv, c.open, c.noPlanning = s, false, false // it can be another version
 	c.mu.Unlock()
 	return s, nil
 }

@@ -444,6 +444,7 @@ func TestPromptAsInput(t *testing.T) {
 	}{
 		{agent.Prompt{Text: "hello"}, `[{"text":"hello","type":"text"}]`},
 		{agent.Prompt{Text: "$review the change"}, `[{"name":"review","path":"/s/review","type":"skill"},{"text":"the change","type":"text"}]`},
+		{agent.Prompt{Text: "$review\nthe change"}, `[{"name":"review","path":"/s/review","type":"skill"},{"text":"the change","type":"text"}]`},
 		{agent.Prompt{Text: "$off now"}, `[{"text":"$off now","type":"text"}]`},
 		{agent.Prompt{Text: `read @"/a \"b\".txt" now`}, `[{"text":"read ","type":"text"},{"name":"a \"b\".txt","path":"/a \"b\".txt","type":"mention"},{"text":" now","type":"text"}]`},
 		{agent.Prompt{Text: `mail me@"x"`}, `[{"text":"mail me@\"x\"","type":"text"}]`},

@@ -1,7 +1,6 @@
 package codex
 
 import (
-	"context"
 	"encoding/json"
 	"math"
 	"net/url"
@@ -9,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"hapi/internal/agent"
 	"hapi/internal/wire"
 )
 
@@ -37,7 +35,9 @@ type property struct {
 	Default     json.RawMessage   `json:"default"`
 	Const       json.RawMessage   `json:"const"`
 	Enum        []json.RawMessage `json:"enum"`
+	EnumNames   []string          `json:"enumNames"` // titles of Enum
 	OneOf       []choice          `json:"oneOf"`
+	AnyOf       []choice          `json:"anyOf"`
 	Items       *property         `json:"items"`
 }
 
@@ -74,6 +74,9 @@ func elicitAnswer(action string, content, meta any) data {
 	return data{"action": action, "content": content, "_meta": meta}
 }
 
+// formModes are the words for a form.
+var formModes = []string{"", "form", "openai/form", "openaiForm"}
+
 // elicited deals with what an MCP server asks.
 func (c *conversation) elicited(s *server, r *request) {
 	e, err := readElicitation(r.params)
@@ -90,7 +93,7 @@ func (c *conversation) elicited(s *server, r *request) {
 		c.approveTool(s, r, &e, &meta)
 	case e.Mode == "url" && isWebAddress(e.URL):
 		c.confirmAddress(s, r, &e)
-	case (e.Mode == "" || e.Mode == "form") && e.Schema.askable():
+	case slices.Contains(formModes, e.Mode) && e.Schema.askable():
 		c.fillIn(s, r, &e)
 	default:
 		s.answer(r, elicitAnswer(elicitCancel, nil, nil))
@@ -121,18 +124,8 @@ func (c *conversation) approveTool(s *server, r *request, e *elicitation, meta *
 			arguments[key] = raw
 		}
 	}
-	p := agent.PermissionRequest{
-		ID: wire.RequestID(newID()), Tool: first(meta.Name, meta.Title, e.Server), Arguments: mustMarshal(arguments),
-	}
-	if decision, ok := c.decide(&p); ok {
-		c.host.Decided(p, agent.Decision{ID: p.ID, Approved: true, Decision: decision})
-		s.answer(r, meta.answer(decision))
-		return
-	}
-	s.ask(r, func(ctx context.Context) {
-		d, err := c.host.Ask(ctx, p)
-		s.answer(r, meta.answer(decisionOf(&d, err)))
-	})
+	a := approval{id: newID(), tool: first(meta.Name, meta.Title, e.Server), arguments: arguments}
+	c.approve(s, r, &a, func(_ *request, decision string) any { return meta.answer(decision) })
 }
 
 func (m *toolMeta) answer(decision string) data {
@@ -253,10 +246,14 @@ func (p *property) options() []data {
 	add := func(raw json.RawMessage, title string) {
 		list = append(list, data{"label": plain(raw), "description": title})
 	}
-	for _, raw := range p.Enum {
-		add(raw, "")
+	for i, raw := range p.Enum {
+		title := ""
+		if i < len(p.EnumNames) {
+			title = p.EnumNames[i]
+		}
+		add(raw, title)
 	}
-	for _, o := range p.OneOf {
+	for _, o := range slices.Concat(p.OneOf, p.AnyOf) {
 		add(o.Const, o.Title)
 	}
 	if p.Type == "boolean" && len(list) == 0 {
@@ -355,6 +352,8 @@ func (p *property) fallback() any {
 		return p.Enum[0]
 	case len(p.OneOf) > 0:
 		return p.OneOf[0].Const
+	case len(p.AnyOf) > 0:
+		return p.AnyOf[0].Const
 	case isSet(p.Const):
 		return p.Const
 	}

@@ -3,6 +3,8 @@ package codex
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"hapi/internal/agent"
@@ -12,6 +14,8 @@ import (
 type scope struct {
 	ThreadID string `json:"threadId"`
 	TurnID   string `json:"turnId"`
+	Item     within `json:"item"`
+	Usage    within `json:"tokenUsage"`
 	Thread   struct {
 		ID string `json:"id"`
 	} `json:"thread"`
@@ -22,15 +26,17 @@ type scope struct {
 	} `json:"turn"`
 }
 
+// within are the ids inside a part of a notification.
+type within struct {
+	ThreadID string `json:"threadId"`
+	TurnID   string `json:"turnId"`
+}
+
 func readScope(params json.RawMessage) scope {
 	var s scope
 	_ = json.Unmarshal(params, &s) // what it does not say stays empty
-	if s.ThreadID == "" {
-		s.ThreadID = s.Thread.ID
-	}
-	if s.TurnID == "" {
-		s.TurnID = s.Turn.ID
-	}
+	s.ThreadID = first(s.ThreadID, s.Thread.ID, s.Item.ThreadID, s.Usage.ThreadID)
+	s.TurnID = first(s.TurnID, s.Turn.ID, s.Item.TurnID, s.Usage.TurnID)
 	return s
 }
 
@@ -75,6 +81,8 @@ func (c *conversation) notified(s *server, method string, params json.RawMessage
 		c.turnFailed(t, &at, params)
 	case "thread/status/changed":
 		c.threadFailed(t, params)
+	case "model/rerouted", "model/verification":
+		c.modelNotice(method, params)
 	default:
 		c.rows.convert(method, params, &at, model)
 		if c.rows.said() {
@@ -148,6 +156,29 @@ func (c *conversation) threadFailed(t *turn, params json.RawMessage) {
 	}
 	if json.Unmarshal(params, &in) == nil && in.Status.Type == "systemError" {
 		t.failSoon(&turnError{Message: "Codex reports an error of the conversation", stumbled: true})
+	}
+}
+
+// modelNotice tells people what Codex does about its model.
+func (c *conversation) modelNotice(method string, params json.RawMessage) {
+	var in struct {
+		From          string          `json:"fromModel"`
+		To            string          `json:"toModel"`
+		Reason        json.RawMessage `json:"reason"`
+		Verifications []string        `json:"verifications"`
+	}
+	if json.Unmarshal(params, &in) != nil {
+		return
+	}
+	switch {
+	case method == "model/rerouted" && in.To != "":
+		text := fmt.Sprintf("Codex answers with the model %s instead of %s", in.To, in.From)
+		if isSet(in.Reason) {
+			text += " (" + plain(in.Reason) + ")"
+		}
+		c.notice(text)
+	case slices.Contains(in.Verifications, "trustedAccessForCyber"):
+		c.notice("Codex limits what it does about security until you are verified: https://chatgpt.com/cyber")
 	}
 }
 

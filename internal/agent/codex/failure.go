@@ -124,7 +124,7 @@ func explained(err error) error {
 		return err
 	case failed.kind() == "unauthorized", failed.status() == http.StatusUnauthorized:
 		return notLoggedIn()
-	case failed.kind() == "cyberPolicy":
+	case failed.kind() == "cyberPolicy", failed.unnamed() && strings.Contains(strings.ToLower(failed.Message), "cyber"):
 		return &agent.Failure{Kind: agent.Stopped, Text: "Task failed: " + failed.Error() + "\nhttps://developers.openai.com/codex/concepts/cyber-safety\nhttps://chatgpt.com/cyber"}
 	default:
 		return &agent.Failure{Kind: agent.Stopped, Text: "Task failed: " + failed.Error()}

@@ -61,6 +61,7 @@ func (r *rows) item(complete bool, raw json.RawMessage, at *scope) {
 	if i.ID == "" {
 		i.ID = newID()
 	}
+	i.Type = camel(i.Type)
 	if r.done[i.ID] {
 		return
 	}
@@ -76,6 +77,7 @@ func (r *rows) item(complete bool, raw json.RawMessage, at *scope) {
 			r.emit(data{"type": "message", "message": i.Review})
 		}
 	case "contextCompaction":
+		r.compactedItem = true
 		if complete {
 			r.compacted(at)
 		}

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -124,7 +125,30 @@ func localArguments(self string, o agent.Options) []string {
 	if o.Config.Model != "" {
 		args = append(args, "--model", o.Config.Model)
 	}
-	return append(args, without(o.Args, strip)...)
+	own := o.Args
+	if o.Resume != "" {
+		own = withoutResume(own)
+	}
+	return append(args, without(own, strip)...)
+}
+
+// withoutResume leaves out which conversation the person named: it is known.
+func withoutResume(args []string) []string {
+	at := slices.IndexFunc(args, func(a string) bool { return a == "resume" || a == "fork" })
+	if at < 0 {
+		return args
+	}
+	kept := slices.Clone(args[:at])
+	rest := args[at+1:]
+	if len(rest) > 0 && !strings.HasPrefix(rest[0], "-") {
+		rest = rest[1:]
+	}
+	for _, a := range rest {
+		if a != "--last" && a != "--all" {
+			kept = append(kept, a)
+		}
+	}
+	return kept
 }
 
 // without leaves out of a person's arguments those that are ours to set.

@@ -22,9 +22,9 @@ var (
 func (c *conversation) asked(s *server, r *request) {
 	switch r.method {
 	case "item/commandExecution/requestApproval", "item/fileChange/requestApproval", "item/tool/requestApproval":
-		c.approve(s, r, decisionAnswer)
+		c.approveItem(s, r, decisionAnswer)
 	case "item/permissions/requestApproval":
-		c.approve(s, r, permissionAnswer)
+		c.approveItem(s, r, permissionAnswer)
 	case "item/tool/requestUserInput":
 		c.question(s, r)
 	case "mcpServer/elicitation/request":
@@ -108,14 +108,19 @@ func first(texts ...string) string {
 	return ""
 }
 
-// approve decides by the mode of this moment, or asks a person; answer turns the
-// decision into what Codex expects.
-func (c *conversation) approve(s *server, r *request, answer func(r *request, d string) any) {
+// approveItem deals with an approval of an item.
+func (c *conversation) approveItem(s *server, r *request, answer func(r *request, d string) any) {
 	a, err := readApproval(r)
 	if err != nil {
 		s.refuse(r, codeBadParams, "Invalid approval request: "+err.Error())
 		return
 	}
+	c.approve(s, r, &a, answer)
+}
+
+// approve decides by the mode of this moment, or asks a person; answer turns the
+// decision into what Codex expects.
+func (c *conversation) approve(s *server, r *request, a *approval, answer func(r *request, d string) any) {
 	p := agent.PermissionRequest{ID: wire.RequestID(a.id), Tool: a.tool, Arguments: mustMarshal(a.arguments)}
 	if decision, ok := c.decide(&p); ok {
 		c.host.Decided(p, agent.Decision{ID: p.ID, Approved: true, Decision: decision})

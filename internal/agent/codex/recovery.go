@@ -61,27 +61,24 @@ func (e *turnError) mayPass() bool {
 	if e.stumbled {
 		return true
 	}
-	switch kind := e.kind(); kind {
+	switch e.kind() {
 	case "serverOverloaded", "policyCapacityUnavailable":
 		return true
-	case "", "other":
-		return strings.Contains(strings.ToLower(e.Message), "at capacity")
 	default:
-		return false
+		return e.unnamed() && strings.Contains(strings.ToLower(e.Message), "at capacity")
 	}
 }
 
 func (e *turnError) outOfRoom() bool {
-	switch kind := e.kind(); kind {
-	case "contextWindowExceeded":
+	if e.kind() == "contextWindowExceeded" {
 		return true
-	case "", "other":
-		text := strings.ToLower(e.Message)
-		return strings.Contains(text, "context window") || strings.Contains(text, "ran out of room")
-	default:
-		return false
 	}
+	text := strings.ToLower(e.Message)
+	return e.unnamed() && (strings.Contains(text, "context window") || strings.Contains(text, "ran out of room"))
 }
+
+// unnamed says that Codex has no word of its own for the error.
+func (e *turnError) unnamed() bool { return e.kind() == "" || e.kind() == "other" }
 
 // notice tells people something as an event of the conversation.
 func (c *conversation) notice(text string) {

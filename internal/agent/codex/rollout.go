@@ -147,27 +147,38 @@ type rolloutLine struct {
 
 // payload is what a line says, as far as it is looked at.
 type payload struct {
-	Type     string          `json:"type"`
-	TurnID   string          `json:"turn_id"`
-	Message  string          `json:"message"`
-	Text     string          `json:"text"`
-	Content  json.RawMessage `json:"content"`
-	Item     json.RawMessage `json:"item"`
-	Info     json.RawMessage `json:"info"`
-	Model    string          `json:"model"`
-	Effort   string          `json:"effort"`
-	Role     string          `json:"role"`
-	Phase    string          `json:"phase"`
-	Name     string          `json:"name"`
-	CallID   string          `json:"call_id"`
-	Args     string          `json:"arguments"`
-	Input    json.RawMessage `json:"input"`
-	Output   json.RawMessage `json:"output"`
-	Action   json.RawMessage `json:"action"`
-	Status   string          `json:"status"`
-	Internal struct {
-		TurnID string `json:"turn_id"`
-	} `json:"internal_chat_message_metadata_passthrough"`
+	Type    string          `json:"type"`
+	ID      string          `json:"id"`
+	TurnID  string          `json:"turn_id"`
+	Message string          `json:"message"`
+	Text    string          `json:"text"`
+	Content json.RawMessage `json:"content"`
+	Item    json.RawMessage `json:"item"`
+	Info    json.RawMessage `json:"info"`
+	Model   string          `json:"model"`
+	Effort  string          `json:"effort"`
+	Role    string          `json:"role"`
+	Phase   string          `json:"phase"`
+	Name    string          `json:"name"`
+	CallID  string          `json:"call_id"`
+	// Arguments are JSON in a text, or an object.
+	Arguments json.RawMessage `json:"arguments"`
+	Input     json.RawMessage `json:"input"`
+	Query     json.RawMessage `json:"query"`
+	Execution json.RawMessage `json:"execution"`
+	Tools     json.RawMessage `json:"tools"`
+	Output    json.RawMessage `json:"output"`
+	Action    json.RawMessage `json:"action"`
+	Status    string          `json:"status"`
+}
+
+// arguments are a call's, as an object if they are one.
+func (p *payload) arguments() json.RawMessage {
+	var text string
+	if json.Unmarshal(p.Arguments, &text) == nil {
+		return json.RawMessage(text)
+	}
+	return p.Arguments
 }
 
 // text is what is said, under any of its keys.
@@ -223,6 +234,8 @@ func (r *rollout) line(raw []byte) {
 	}
 	_ = json.Unmarshal(l.Payload, &p) // fields of another type stay empty
 	switch l.Type {
+	case "session_meta":
+		r.thread = first(r.thread, p.ID)
 	case "turn_context":
 		r.context(&p)
 	case "event_msg":
@@ -265,11 +278,11 @@ func (r *rollout) event(p *payload) {
 	case "task_failed":
 		r.turnEnded("Failed")
 	case "user_message":
-		r.userSaid(p.TurnID, "event", p.text())
+		r.userSaid("event", p.text())
 	case "agent_message":
-		r.agentSaid(p.TurnID, "event", p.text())
+		r.agentSaid("event", p.text())
 	case "agent_reasoning":
-		r.thought(p.TurnID, "event", p.text())
+		r.thought("event", p.text())
 	case "item_completed":
 		r.itemCompleted(p)
 	case "token_count":
@@ -303,11 +316,11 @@ func (r *rollout) itemCompleted(p *payload) {
 	}
 	switch text := first(i.Text, contentText(i.Content)); i.Type {
 	case "UserMessage":
-		r.userSaid(p.TurnID, "item", text)
+		r.userSaid("item", text)
 	case "AgentMessage":
-		r.agentSaid(p.TurnID, "item", text)
+		r.agentSaid("item", text)
 	case "Reasoning":
-		r.thought(p.TurnID, "item", strings.Join(i.Summary, "\n\n"))
+		r.thought("item", strings.Join(i.Summary, "\n\n"))
 	case "Plan":
 		r.plan = text
 	}
@@ -339,8 +352,9 @@ func (r *rollout) turnEnded(cutOff string) {
 	r.working(false)
 }
 
-// twins counts how often each source said a text in a turn. Codex writes the
-// same words in several forms; the same words can also be said twice.
+// twins counts how often each source said a text in the turn that is read: not
+// every form says which turn it is of. Codex writes the same words in several
+// forms; the same words can also be said twice.
 type twins map[string]map[string]int
 
 // isNew says whether this is not the twin of what another source said before.
@@ -365,8 +379,8 @@ func (t *twins) isNew(source, key string) bool {
 // can be the summary of a compaction.
 type heldText struct{ key, text string }
 
-func (r *rollout) userSaid(turn, source, text string) {
-	if strings.TrimSpace(text) == "" || !r.texts.isNew(source, "user\x00"+turn+"\x00"+text) {
+func (r *rollout) userSaid(source, text string) {
+	if strings.TrimSpace(text) == "" || !r.texts.isNew(source, "user\x00"+text) {
 		return
 	}
 	r.release()
@@ -384,8 +398,8 @@ func firstLine(text string) string {
 	return line
 }
 
-func (r *rollout) agentSaid(turn, source, text string) {
-	key := turn + "\x00" + text
+func (r *rollout) agentSaid(source, text string) {
+	key := "agent\x00" + text
 	if r.held != nil && r.held.key == key {
 		r.held = nil // this is its twin, and shown in its place
 		r.say(text)
@@ -419,8 +433,8 @@ func (r *rollout) release() {
 	}
 }
 
-func (r *rollout) thought(turn, source, text string) {
-	if strings.TrimSpace(text) == "" || !r.texts.isNew(source, "thought\x00"+turn+"\x00"+text) {
+func (r *rollout) thought(source, text string) {
+	if strings.TrimSpace(text) == "" || !r.texts.isNew(source, "thought\x00"+text) {
 		return
 	}
 	r.release()
@@ -435,9 +449,15 @@ func (r *rollout) response(p *payload) {
 		r.answered(p)
 		return
 	case "function_call":
-		r.called(p, json.RawMessage(p.Args))
+		r.called(p, p.arguments())
 	case "custom_tool_call":
 		r.called(p, p.Input)
+	case "tool_search_call":
+		r.release()
+		r.rows.call(p.CallID, "ToolSearch", firstSet(p.Arguments, p.Input, p.Query))
+	case "tool_search_output":
+		r.release()
+		r.rows.result(p.CallID, data{"execution": p.Execution, "tools": p.Tools}, p.Status == "failed" || p.Status == "error")
 	case "function_call_output", "custom_tool_call_output":
 		r.release()
 		r.rows.result(p.CallID, p.Output, false)
@@ -445,6 +465,16 @@ func (r *rollout) response(p *payload) {
 		r.release()
 		r.rows.pair(newID(), "WebSearch", p.Action, nil, p.Status == "failed" || p.Status == "error")
 	}
+}
+
+// firstSet is the first of these that holds something; else nothing.
+func firstSet(all ...json.RawMessage) json.RawMessage {
+	for _, raw := range all {
+		if isSet(raw) {
+			return raw
+		}
+	}
+	return json.RawMessage("{}")
 }
 
 func (r *rollout) called(p *payload, input json.RawMessage) {
@@ -460,7 +490,7 @@ func (r *rollout) answered(p *payload) {
 	if p.Role != "assistant" || strings.TrimSpace(text) == "" {
 		return
 	}
-	key := first(p.TurnID, p.Internal.TurnID) + "\x00" + text
+	key := "agent\x00" + text
 	if !r.texts.isNew("response", key) {
 		return
 	}

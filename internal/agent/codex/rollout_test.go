@@ -81,6 +81,7 @@ func TestTheSameAnswerInSeveralFormsIsToldOnce(t *testing.T) {
 		"a summary is not told":   {[]string{answerItem("U1", "sum", "final_answer"), `{"type":"compacted","payload":{"message":"the sum"}}`, said("B")}, []string{"B"}},
 		"nothing when cut off":    {[]string{answerItem("U1", "A", "final_answer"), eventLine(`{"type":"turn_aborted","turn_id":"U1"}`)}, nil},
 		"nothing overtakes":       {[]string{answerItem("U1", "A", "final_answer"), said("B")}, []string{"A", "B"}},
+		"a form without its turn": {[]string{eventLine(`{"type":"agent_message","message":"A"}`), answerItem("U1", "A", "")}, []string{"A"}},
 		"other roles are context": {[]string{responseItem(`{"type":"message","role":"developer","content":[{"text":"x"}]}`)}, nil},
 	} {
 		if got := follow(t, c.lines...).said("message"); !slices.Equal(got, c.want) {
@@ -95,6 +96,8 @@ func TestToolsPlansAndThoughtsOfARollout(t *testing.T) {
 		responseItem(`{"type":"function_call","name":"exec_command","call_id":"c1","arguments":"{\"cmd\":\"ls\"}"}`),
 		responseItem(`{"type":"function_call_output","call_id":"c1","output":"a.txt"}`),
 		responseItem(`{"type":"custom_tool_call","name":"apply_patch","call_id":"c2","input":"*** Begin"}`),
+		responseItem(`{"type":"tool_search_call","call_id":"c3","arguments":{"query":"mail"}}`),
+		responseItem(`{"type":"tool_search_output","call_id":"c3","execution":"client","tools":[{"name":"send"}]}`),
 		responseItem(`{"type":"web_search_call","action":{"type":"search","query":"go"},"status":"completed"}`),
 		eventLine(`{"type":"agent_reasoning","text":"**Look**\n\nAround."}`),
 		eventLine(`{"type":"agent_message","turn_id":"U1","message":"Here it is.\n<proposed_plan>\n1. Do it\n</proposed_plan>"}`),
@@ -109,9 +112,30 @@ func TestToolsPlansAndThoughtsOfARollout(t *testing.T) {
 			names = append(names, fmt.Sprint(row["message"]))
 		}
 	}
-	want := []string{"exec_commandmap[cmd:ls]", "apply_patch*** Begin", "WebSearchmap[query:go type:search]", "CodexReasoningmap[title:Look]", "Here it is.", "ExitPlanModemap[plan:1. Do it]"}
+	want := []string{"exec_commandmap[cmd:ls]", "apply_patch*** Begin", "ToolSearchmap[query:mail]", "WebSearchmap[query:go type:search]", "CodexReasoningmap[title:Look]", "Here it is.", "ExitPlanModemap[plan:1. Do it]"}
 	if !slices.Equal(names, want) {
 		t.Errorf("the rows are %q, want %q", names, want)
+	}
+}
+
+func TestWhatIsHeldIsToldWhenCodexEnds(t *testing.T) {
+	t.Parallel()
+	h := &testHost{t: t, changed: make(chan struct{})}
+	term := &terminal{host: h, log: slog.New(slog.DiscardHandler), rollout: newRollout(h, "T", agent.Config{})}
+	path := filepath.Join(t.TempDir(), "rollout-x.jsonl")
+	write(t, path, strings.Join([]string{
+		responseItem(`{"type":"function_call","name":"sh","call_id":"c1","arguments":"{}"}`),
+		eventLine(`{"type":"item_completed","turn_id":"U1","item":{"type":"Plan","text":"1. Do it"}}`), answerItem("U1", "The plan", "final_answer"),
+	}, "\n"))
+	term.rollout.follow(path, false)
+	term.finish()
+	var kinds []string
+	for _, row := range h.rows {
+		kinds = append(kinds, fmt.Sprint(row["type"], " ", row["name"], row["message"]))
+	}
+	want := []string{"tool-call sh<nil>", "message <nil>The plan", "tool-call ExitPlanMode<nil>", "tool-call-result <nil> <nil>", "tool-call-result <nil> <nil>"}
+	if !slices.Equal(kinds, want) {
+		t.Errorf("the rows are %q, want %q", kinds, want)
 	}
 }
 

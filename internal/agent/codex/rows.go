@@ -26,7 +26,9 @@ type rows struct {
 	diff    string             // the last one shown
 	goal    string             // the last one shown, as far as it counts
 	emitted bool
-	at      time.Time // of what is told; zero: now
+	// compactedItem says that this turn's compactions are told as items.
+	compactedItem bool
+	at            time.Time // of what is told; zero: now
 }
 
 func newRows(emit func(agent.Record)) *rows {
@@ -91,7 +93,7 @@ func (r *rows) close(cutOff string) {
 	}
 	clear(r.done)
 	clear(r.streams)
-	r.diff = ""
+	r.diff, r.compactedItem = "", false
 }
 
 // convert makes rows of a notification about the conversation's own thread.
@@ -115,7 +117,9 @@ func (r *rows) convert(method string, params json.RawMessage, at *scope, model s
 	case "thread/tokenUsage/updated":
 		r.usage(params, at, model)
 	case "thread/compacted":
-		r.compacted(at)
+		if !r.compactedItem { // else it was told as an item
+			r.compacted(at)
+		}
 	case "thread/goal/updated":
 		r.goalUpdated(params, at)
 	case "thread/goal/cleared":

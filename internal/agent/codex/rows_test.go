@@ -136,6 +136,12 @@ func TestItemsOfEachKindBecomeRows(t *testing.T) {
 			},
 		},
 		{
+			"a compaction that is told twice", []string{
+				`{"method":"item/completed","params":{"item":{"type":"contextCompaction","id":"x"}}}`, `{"method":"thread/compacted","params":{}}`,
+			},
+			[]string{`"type":"context_compacted"`},
+		},
+		{
 			"a text that was cut off", []string{
 				`{"method":"item/agentMessage/delta","params":{"itemId":"a1","delta":"half a"}}`,
 				`{"method":"turn/completed","params":{"turn":{"status":"interrupted"}}}`,

@@ -192,6 +192,7 @@ func (s *server) line(raw []byte) bool {
 	if err := json.Unmarshal(raw, &m); err != nil && !errors.As(err, &mistyped) {
 		return false
 	}
+	m.Params = camelCase(m.Params)
 	switch {
 	case m.Method != "" && isSet(m.ID):
 		s.o.asked(s, &request{id: m.ID, method: m.Method, params: m.Params})

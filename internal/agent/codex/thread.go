@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"unicode"
 
 	"hapi/internal/agent"
 	"hapi/internal/wire"
@@ -197,7 +198,16 @@ func (c *conversation) turnParams(config agent.Config, p agent.Prompt) map[strin
 	case config.Model != "":
 		params["model"] = config.Model
 	}
+	if config.Effort != "" && params["collaborationMode"] == nil && sumsUp(config.Model) {
+		params["summary"] = "detailed"
+	}
 	return params
+}
+
+// sumsUp says whether a model takes how its thoughts are to be summarised. Its
+// provider can stand before its name.
+func sumsUp(model string) bool {
+	return model[strings.LastIndex(model, "/")+1:] != "gpt-5.3-codex-spark"
 }
 
 // collaboration goes with every turn: Codex keeps the last one it was told.
@@ -286,7 +296,9 @@ func (c *conversation) skillIn(text string) (s skill, rest string, ok bool) {
 	if !found {
 		return skill{}, "", false
 	}
-	name, rest, _ = strings.Cut(name, " ")
+	if end := strings.IndexFunc(name, unicode.IsSpace); end >= 0 {
+		name, rest = name[:end], name[end:]
+	}
 	for _, s := range c.skills {
 		if s.Enabled && s.Name == name {
 			return s, strings.TrimSpace(rest), true
