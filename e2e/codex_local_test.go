@@ -207,3 +207,21 @@ func TestLeavingCodexEndsTheSession(t *testing.T) {
 		t.Errorf("a message got %d, want 409", status)
 	}
 }
+
+// TestCodexWithoutHooksIsFollowedByItsFile has a person who has turned hooks off.
+func TestCodexWithoutHooksIsFollowedByItsFile(t *testing.T) {
+	w := newWorld(t)
+	w.model.Script(modeltest.Text("Hello at the desk."), modeltest.Text("And again."))
+	v := newTerminal(t)
+	w.startCodexAt(v, "-c", "features.hooks=false")
+	v.enter(w, "Good morning")
+	w.appears(nil)
+	w.waitSaid("Hello at the desk.")
+	v.enter(w, "More")
+	w.waitSaid("And again.")
+	w.waitIdle()
+	w.once("Good morning", `"message":"Hello at the desk."`)
+	if w.nativeCodex() == "" {
+		t.Error("the conversation has no native id")
+	}
+}

@@ -453,20 +453,6 @@ func TestCodexIsResumedAfterItsProcessWasKilled(t *testing.T) {
 	w.waitSaid(`"summary":"Second life"`)
 }
 
-func TestCodexThatCannotBeResumedIsNotReplaced(t *testing.T) {
-	w := newWorld(t)
-	const lost = "01a20b79-0081-7763-b3d0-cac0420cf4f6"
-	w.startCodex("resume", lost)
-	w.send("Hello", "local-1")
-	w.waitSaid("could not resume this conversation")
-	w.waitIdle()
-	w.model.Script(modeltest.Text("A new one."))
-	w.send("/clear", "local-2")
-	w.waitSaid("Context was reset")
-	w.send("Hello", "local-3")
-	w.waitSaid("A new one.")
-}
-
 func TestRunnerStartsCodexAndKnowsItsModels(t *testing.T) {
 	w := newWorld(t)
 	w.repository("app.txt", "one\n")
