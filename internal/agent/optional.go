@@ -8,7 +8,13 @@ import (
 	"hapi/internal/wire"
 )
 
-// What follows is offered by some conversations only.
+// What follows is offered by some conversations, or hosts, only.
+
+// Shower is a host that can show people a picture which the agent made by itself:
+// a file of the machine. An error says, in words for people, why it cannot.
+type Shower interface {
+	Show(path, tool string) error
+}
 
 // Steerer is a conversation whose running turn takes further prompts.
 type Steerer interface {

@@ -40,12 +40,25 @@ type toolset struct{ s *Session }
 func (t toolset) SetTitle(title string) { t.s.retitle(title) }
 
 // ShowMedia implements mcp.Session.
-func (t toolset) ShowMedia(i *media.Item, tool string) {
-	t.s.stored.need()
-	t.s.say(agent.Generic(map[string]any{
+func (t toolset) ShowMedia(i *media.Item, tool string) { t.s.showMedia(i, "mcp", tool) }
+
+// showMedia shows people what the session keeps; ingress says which way it came.
+func (s *Session) showMedia(i *media.Item, ingress, tool string) {
+	s.stored.need()
+	s.say(agent.Generic(map[string]any{
 		"type": "generated-image", "imageId": i.ID, "fileName": i.FileName, "mimeType": i.MIMEType, "id": uuid.NewString(),
-		"source": map[string]string{"ingress": "mcp", "flavor": string(t.s.flavor), "toolName": tool},
+		"source": map[string]string{"ingress": ingress, "flavor": string(s.flavor), "toolName": tool},
 	}))
+}
+
+// Show implements agent.Shower.
+func (h host) Show(path, tool string) error {
+	i, err := h.s.media.Read(path, "", media.Image)
+	if err != nil {
+		return err
+	}
+	h.s.showMedia(i, "tool_result", tool)
+	return nil
 }
 
 // callReadImage gives what a tool has shown.

@@ -36,7 +36,7 @@ func (*Agent) Open(ctx context.Context, h agent.Host, o agent.Options) (agent.Co
 	}
 	c := &conversation{
 		host: h, o: o, log: o.Logger, own: parseOverrides(o.Args), config: o.Config, threadID: o.Resume, fork: o.Fork,
-		starting: make(chan struct{}, 1), rows: newRows(h.Emit),
+		starting: make(chan struct{}, 1), rows: rowsOf(h),
 	}
 	c.alive, c.leave = context.WithCancelCause(context.WithoutCancel(ctx))
 	return c, nil

@@ -152,6 +152,7 @@ type testHost struct {
 	config  agent.Config
 	titles  []string
 	working []bool
+	shown   []string
 	changed chan struct{}
 }
 
@@ -182,6 +183,14 @@ func (h *testHost) Ask(ctx context.Context, r agent.PermissionRequest) (agent.De
 	}
 	<-ctx.Done()
 	return agent.Decision{}, context.Cause(ctx)
+}
+
+func (h *testHost) Show(path, tool string) error {
+	if strings.HasSuffix(path, ".txt") {
+		return errors.New("it is no picture")
+	}
+	h.note(func() { h.shown = append(h.shown, tool+" "+path) })
+	return nil
 }
 
 func (h *testHost) Decided(_ agent.PermissionRequest, d agent.Decision) {

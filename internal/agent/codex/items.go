@@ -2,6 +2,7 @@ package codex
 
 import (
 	"encoding/json"
+	"errors"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -45,6 +46,11 @@ type item struct {
 	ContentItems json.RawMessage `json:"contentItems"`
 	Success      *bool           `json:"success"`
 
+	// imageGeneration
+	SavedPath string          `json:"savedPath"`
+	Prompt    string          `json:"revisedPrompt"`
+	Failure   json.RawMessage `json:"failure"`
+
 	// webSearch, imageView
 	Query  string          `json:"query"`
 	Action json.RawMessage `json:"action"`
@@ -76,6 +82,10 @@ func (r *rows) item(complete bool, raw json.RawMessage, at *scope) {
 		if complete && strings.TrimSpace(i.Review) != "" {
 			r.emit(data{"type": "message", "message": i.Review})
 		}
+	case "imageGeneration":
+		if complete {
+			r.picture(&i)
+		}
 	case "contextCompaction":
 		r.compactedItem = true
 		if complete {
@@ -91,6 +101,29 @@ func (r *rows) item(complete bool, raw json.RawMessage, at *scope) {
 			r.result(i.ID, output, failed)
 		}
 	}
+}
+
+const pictureTool = "CodexImageGeneration"
+
+var errNoPictures = errors.New("pictures cannot be shown here")
+
+// picture shows what Codex has drawn, or why there is nothing to be seen.
+func (r *rows) picture(i *item) {
+	output := data{}
+	switch {
+	case isSet(i.Failure):
+		output["error"] = i.Failure
+	case i.SavedPath == "":
+		output["error"] = "Codex did not say where the picture is"
+	default:
+		err := r.show(i.SavedPath, pictureTool)
+		if err == nil {
+			r.emitted = true
+			return
+		}
+		output["error"], output["path"] = err.Error(), i.SavedPath
+	}
+	r.pair(i.ID, pictureTool, data{"prompt": i.Prompt}, output, true)
 }
 
 func (r *rows) isOpen(id string) bool {

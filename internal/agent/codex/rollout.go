@@ -34,7 +34,7 @@ type rollout struct {
 }
 
 func newRollout(h agent.Host, thread string, config agent.Config) *rollout {
-	return &rollout{host: h, rows: newRows(h.Emit), thread: thread, spoken: config.Model, model: config.Model, effort: config.Effort}
+	return &rollout{host: h, rows: rowsOf(h), thread: thread, spoken: config.Model, model: config.Model, effort: config.Effort}
 }
 
 // rolloutOf finds a conversation's rollout, or "".

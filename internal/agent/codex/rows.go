@@ -17,6 +17,7 @@ func newID() string { return uuid.NewString() }
 // contract §6.5, §6.6).
 type rows struct {
 	emitRow func(agent.Record)
+	show    func(path, tool string) error // a picture
 
 	mu sync.Mutex // guards what follows, and the order of the rows
 
@@ -31,8 +32,17 @@ type rows struct {
 	at            time.Time // of what is told; zero: now
 }
 
+// rowsOf are rows that a host is told.
+func rowsOf(h agent.Host) *rows {
+	r := newRows(h.Emit)
+	if s, ok := h.(agent.Shower); ok {
+		r.show = s.Show
+	}
+	return r
+}
+
 func newRows(emit func(agent.Record)) *rows {
-	return &rows{emitRow: emit, done: map[string]bool{}, streams: map[string]*stream{}}
+	return &rows{emitRow: emit, show: func(string, string) error { return errNoPictures }, done: map[string]bool{}, streams: map[string]*stream{}}
 }
 
 // said says whether there were rows since it was asked last.

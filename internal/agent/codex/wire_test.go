@@ -92,7 +92,7 @@ func TestApprovalsOfToolsAreReadInEverySpelling(t *testing.T) {
 		`{"itemId":"I","tool":"a","params":{"y":null}}`:    `I a {"y":null}`,
 		`{"itemId":"I","name":"a"}`:                        `I a null`,
 		`{"itemId":"I","permission":"a","input":"a text"}`: `I a null`,
-		`{"itemId":"I"}`:                                   `I CodexTool null`,
+		`{"itemId":"I"}`: `I CodexTool null`,
 	} {
 		a, err := readApproval(&request{method: "item/tool/requestApproval", params: camelCase(json.RawMessage(params))})
 		if got := fmt.Sprint(a.id, " ", a.tool, " ", string(mustMarshal(a.arguments))); err != nil || got != want {
@@ -214,6 +214,35 @@ func TestPlanModeIsNeverLeftOutUnseen(t *testing.T) {
 	}
 	if failed := h.failure(conv.Prompt(t.Context(), agent.Prompt{Text: "plan"})); !strings.Contains(failed.Text, "no plan mode") {
 		t.Errorf("the turn failed with %+v", failed)
+	}
+}
+
+func TestPicturesThatCodexDrawsAreShown(t *testing.T) {
+	t.Parallel()
+	h := &testHost{t: t, changed: make(chan struct{})}
+	r := rowsOf(h)
+	for _, item := range []string{
+		`{"type":"imageGeneration","id":"g1","status":"completed","savedPath":"/w/fox.png"}`,
+		`{"type":"imageGeneration","id":"g2","status":"completed","savedPath":"/w/fox.txt","revisedPrompt":"a fox"}`,
+		`{"type":"imageGeneration","id":"g3","status":"failed","savedPath":null,"failure":"refused"}`,
+	} {
+		for _, method := range []string{"item/started", "item/completed"} {
+			params := json.RawMessage(`{"item":` + item + `}`)
+			at := readScope(params)
+			r.convert(method, params, &at, "m")
+		}
+	}
+	if !slices.Equal(h.shown, []string{"CodexImageGeneration /w/fox.png"}) {
+		t.Errorf("people were shown %q", h.shown)
+	}
+	var why []any
+	for _, row := range h.rows {
+		if output, ok := row["output"].(map[string]any); ok {
+			why = append(why, output["error"])
+		}
+	}
+	if !slices.Equal(why, []any{"it is no picture", "refused"}) {
+		t.Errorf("people were told %q", why)
 	}
 }
 
