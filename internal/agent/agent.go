@@ -80,8 +80,19 @@ type Prompt struct {
 	ID          wire.LocalID // of its first message; empty if that has none
 	Text        string
 	Attachments []wire.Attachment
+	Overrides   Overrides
 	// Accepted is called once the agent has the prompt. It must not block.
 	Accepted func()
+}
+
+// Overrides are what a peer of the hub wants of the agent for a prompt and those
+// that follow. Of Claude alone.
+type Overrides struct {
+	SystemPrompt    string // in place of the agent's own instructions
+	AppendPrompt    string // after them
+	FallbackModel   string // when the model is overloaded
+	AllowedTools    string // need no permission; separated by commas
+	DisallowedTools string // cannot be used; likewise
 }
 
 // Conversation is one agent at work. Its methods may be called from several

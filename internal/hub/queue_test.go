@@ -535,3 +535,15 @@ func (h *testHub) summary(id wire.SessionID) wire.SessionSummary {
 	h.t.Fatalf("session %s is not listed", id)
 	return wire.SessionSummary{}
 }
+
+func TestWhatAPeerSaysOfAPromptReachesTheProcessUntouched(t *testing.T) {
+	t.Parallel()
+	h := newHub(t)
+	p := h.newFakeProcess(`{"path":"/work","host":"test","flavor":"claude"}`)
+	peer := h.attach(p.id)
+	const content = `{"role":"user","content":{"type":"text","text":"Go"},"meta":{"sentFrom":"bot","appendSystemPrompt":"Be  brief.","fallbackModel":null,"allowedTools":["Bash(ls:*)"]}}`
+	peer.emit(t, wire.EventMessage, map[string]any{"sid": p.id, "message": json.RawMessage(content)})
+	if m := <-p.prompts; string(m.Content) != content {
+		t.Errorf("it got %s", m.Content)
+	}
+}

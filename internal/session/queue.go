@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 
+	"hapi/internal/agent"
 	"hapi/internal/wire"
 )
 
@@ -15,6 +16,7 @@ type item struct {
 	localID     wire.LocalID
 	text        string
 	attachments []wire.Attachment
+	overrides   agent.Overrides
 	arrival     int // its place among all
 }
 
@@ -55,7 +57,7 @@ func (q *queue) signal() {
 }
 
 // next waits for prompts and hands over all that can go together: a command
-// goes alone, others up to the next command.
+// goes alone, others up to the next command or other overrides.
 func (q *queue) next(ctx context.Context) ([]*item, error) {
 	for {
 		if ctx.Err() != nil { // what waits stays
@@ -76,7 +78,7 @@ func (q *queue) take() []*item {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	n := 0
-	for n < len(q.items) && !q.isAlone(q.items[n].text) {
+	for n < len(q.items) && !q.isAlone(q.items[n].text) && q.items[n].overrides == q.items[0].overrides {
 		n++
 	}
 	if n == 0 && len(q.items) > 0 {
@@ -224,6 +226,11 @@ func joined(batch []*item) (text string, attachments []wire.Attachment) {
 		attachments = append(attachments, i.attachments...)
 	}
 	return strings.Join(texts, "\n"), attachments
+}
+
+// promptOf is a batch as one prompt with this text.
+func promptOf(batch []*item, text string, attachments []wire.Attachment) agent.Prompt {
+	return agent.Prompt{ID: firstLocalID(batch), Text: text, Attachments: attachments, Overrides: batch[0].overrides}
 }
 
 func firstLocalID(batch []*item) wire.LocalID {

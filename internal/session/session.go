@@ -76,6 +76,7 @@ type Session struct {
 	mu          sync.Mutex
 	open        agent.Options // of the next conversation, but for its Config
 	config      agent.Config
+	overrides   agent.Overrides // of the latest prompt
 	want        Side
 	here        *stay
 	conv        agent.Conversation // of the remote side
@@ -263,30 +264,32 @@ func textOrNull(s string) json.RawMessage {
 
 // receive takes a prompt from the hub.
 func (s *Session) receive(m wire.DeliveredMessage) {
-	i, err := itemOf(m)
+	i, meta, err := itemOf(m)
 	if err != nil {
 		s.log.Warn("a message that is no prompt was left out", "message", m.ID)
 		return
 	}
+	i.overrides = s.override(meta)
 	s.screen.Row(m.Content)
 	s.queue.put(i)
 }
 
-func itemOf(m wire.DeliveredMessage) (*item, error) {
+func itemOf(m wire.DeliveredMessage) (i *item, meta json.RawMessage, err error) {
 	var c struct {
 		Content struct {
 			Text        string            `json:"text"`
 			Attachments []wire.Attachment `json:"attachments"`
 		} `json:"content"`
+		Meta json.RawMessage `json:"meta"`
 	}
 	if err := json.Unmarshal(m.Content, &c); err != nil {
-		return nil, fmt.Errorf("read a prompt: %w", err)
+		return nil, nil, fmt.Errorf("read a prompt: %w", err)
 	}
-	i := &item{id: m.ID, text: c.Content.Text, attachments: c.Content.Attachments}
+	i = &item{id: m.ID, text: c.Content.Text, attachments: c.Content.Attachments}
 	if m.LocalID != nil {
 		i.localID = *m.LocalID
 	}
-	return i, nil
+	return i, c.Meta, nil
 }
 
 // work gives the agent prompt after prompt until ctx ends.
@@ -319,11 +322,11 @@ func (s *Session) serve(ctx context.Context, batch []*item) {
 	case cmdPlanText:
 		s.setMode(ctx, wire.ModePlan)
 		s.event(map[string]any{"type": "permission-mode-changed", "mode": s.mode()})
-		s.prompt(ctx, batch, agent.Prompt{ID: firstLocalID(batch), Text: planText(text), Attachments: attachments})
+		s.prompt(ctx, batch, promptOf(batch, planText(text), attachments))
 	case cmdCompact:
 		s.compact(ctx, batch, text)
 	default:
-		s.prompt(ctx, batch, agent.Prompt{ID: firstLocalID(batch), Text: text, Attachments: attachments})
+		s.prompt(ctx, batch, promptOf(batch, text, attachments))
 	}
 }
 
@@ -334,7 +337,7 @@ func (s *Session) command(ctx context.Context, batch []*item, c agent.Commander,
 		s.consumed(batch, true)
 		return
 	}
-	s.prompt(ctx, batch, agent.Prompt{ID: firstLocalID(batch), Text: goOn, Attachments: batch[0].attachments})
+	s.prompt(ctx, batch, promptOf(batch, goOn, batch[0].attachments))
 }
 
 func planMode(c command) wire.PermissionMode {
@@ -365,7 +368,7 @@ func (s *Session) clear(ctx context.Context) {
 
 func (s *Session) compact(ctx context.Context, batch []*item, text string) {
 	s.event(message("Compaction started"))
-	err := s.run(ctx, batch, agent.Prompt{Text: text})
+	err := s.run(ctx, batch, agent.Prompt{Text: text, Overrides: batch[0].overrides})
 	var failed *agent.Failure
 	switch {
 	case err == nil:

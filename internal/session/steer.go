@@ -114,10 +114,11 @@ func (s *Session) unknown(conv agent.Steerer, i *item) {
 
 // retry queues a prompt again whose outcome was unknown.
 func (s *Session) retry(q wire.RetryQueuedUpdate) wire.RetryAnswer {
-	i, err := itemOf(q.Message)
+	i, meta, err := itemOf(q.Message)
 	if err != nil {
 		return wire.RetryAnswer{}
 	}
+	i.overrides = s.override(meta)
 	return s.queue.retry(i)
 }
 

@@ -62,9 +62,10 @@ type conversation struct {
 	rules    *rules
 	nativeID string
 	fork     bool
-	started  bool     // there has been a conversation: how it began does not count any more
-	proc     *process // nil while there is none
-	stale    bool     // proc was started for another configuration
+	started  bool            // there has been a conversation: how it began does not count any more
+	proc     *process        // nil while there is none
+	made     agent.Overrides // proc was started for them
+	stale    bool            // proc was started for another configuration
 	turn     *turn
 	closed   bool
 	skills   []string // Claude's, as it said last; nil: it has not
@@ -118,6 +119,9 @@ func (c *conversation) Prompt(ctx context.Context, p agent.Prompt) error {
 		c.host.Emit(notice("Claude had this message already when hapi ended, and may not have finished with it. It is not given again: tell Claude to go on, if need be."))
 		return nil
 	}
+	if err := c.contradiction(p.Overrides); err != nil {
+		return err
+	}
 	err := c.attempt(ctx, p, name, text)
 	var failed *badResume
 	if !errors.As(err, &failed) {
@@ -134,7 +138,7 @@ func (c *conversation) Prompt(ctx context.Context, p agent.Prompt) error {
 // attempt gives Claude a prompt under a name that Claude has not seen: those it
 // has it leaves out without a word.
 func (c *conversation) attempt(ctx context.Context, p agent.Prompt, name, text string) error {
-	proc, err := c.ready(ctx)
+	proc, err := c.ready(ctx, p.Overrides)
 	if err != nil {
 		return err
 	}
@@ -373,9 +377,9 @@ func (c *conversation) Close() error {
 }
 
 // ready is a process that fits the configuration, started if needed.
-func (c *conversation) ready(ctx context.Context) (*process, error) {
+func (c *conversation) ready(ctx context.Context, o agent.Overrides) (*process, error) {
 	c.mu.Lock()
-	proc, stale, closed := c.proc, c.stale, c.closed
+	proc, stale, closed := c.proc, c.stale || c.made != o, c.closed
 	c.mu.Unlock()
 	switch {
 	case closed:
@@ -386,7 +390,7 @@ func (c *conversation) ready(ctx context.Context) (*process, error) {
 	if err := c.endProcess(); err != nil {
 		c.log.Warn("claude did not end well", "err", err)
 	}
-	return c.start(ctx)
+	return c.start(ctx, o)
 }
 
 // endProcess ends the process, if there is one, and waits for it.
@@ -403,7 +407,7 @@ func (c *conversation) endProcess() error {
 	return proc.end()
 }
 
-func (c *conversation) start(ctx context.Context) (*process, error) {
+func (c *conversation) start(ctx context.Context, o agent.Overrides) (*process, error) {
 	c.starting.Lock()
 	defer c.starting.Unlock()
 	path, err := find(c.o.Path)
@@ -411,15 +415,15 @@ func (c *conversation) start(ctx context.Context) (*process, error) {
 		return nil, &agent.Failure{Kind: agent.NotInstalled, Silent: true, Text: "Claude Code is not installed on this machine, or not found: install it there, or set HAPI_CLAUDE_PATH to its executable. Then send your message again."}
 	}
 	c.mu.Lock()
-	args, begins := c.arguments(), c.nativeID == "" && !c.started
+	begins := c.nativeID == "" && !c.started
 	c.mu.Unlock()
-	rest, tools, err := toolArguments(c.o, withoutChoice(withoutOwned(c.o.Args, begins)))
+	tools, rest, err := toolArguments(c.o, o, withoutChoice(withoutOwned(c.o.Args, begins)))
 	if err != nil {
 		return nil, &agent.Failure{Kind: agent.Crashed, Silent: true, Text: fmt.Sprintf("Claude Code could not be started: %v", err)}
 	}
-	args = append(args, rest...)
 	c.mu.Lock()
-	c.tools = tools
+	args := c.arguments(o, tools, rest)
+	c.tools = tools.file
 	c.mu.Unlock()
 	proc, err := startProcess(ctx, processOptions{
 		path: path, args: args, dir: c.o.Dir, env: remoteEnvironment(c.o.Env), log: c.log, line: c.handle,
@@ -428,30 +432,64 @@ func (c *conversation) start(ctx context.Context) (*process, error) {
 		return nil, &agent.Failure{Kind: agent.Crashed, Silent: true, Text: fmt.Sprintf("Claude Code could not be started: %v", err)}
 	}
 	c.mu.Lock()
-	c.proc, c.stale = proc, false
+	c.proc, c.made, c.stale = proc, o, false
 	c.mu.Unlock()
 	return proc, nil
 }
 
 // arguments starts Claude for the present configuration. The caller holds mu.
-func (c *conversation) arguments() []string {
-	args := []string{"-p", "--output-format", "stream-json", "--verbose", "--input-format", "stream-json", "--permission-prompt-tool", "stdio"}
+func (c *conversation) arguments(o agent.Overrides, tools toolFlags, rest []string) []string {
+	args := []string{"-p", "--output-format", "stream-json", "--verbose"}
+	args = append(args, inOneWord("--system-prompt", o.SystemPrompt)...)
+	args = append(args, inOneWord("--append-system-prompt", tools.prompt)...)
 	if c.config.Model != "" {
 		args = append(args, "--model", c.config.Model)
 	}
 	if c.config.Effort != "" {
 		args = append(args, "--effort", c.config.Effort)
 	}
+	args = append(args, "--permission-prompt-tool", "stdio")
+	args = append(args, inOneWord("--resume", c.nativeID)...)
 	if c.nativeID != "" {
-		args = append(args, "--resume="+c.nativeID) // in one word an id is never taken for a flag
 		if c.fork {
 			args = append(args, "--fork-session")
 		}
 	}
+	args = append(args, rest...)
+	args = append(args, inOneWord("--allowedTools", tools.allowed)...)
+	args = append(args, inOneWord("--disallowedTools", o.DisallowedTools)...)
 	for _, dir := range c.o.AddDirs {
 		args = append(args, "--add-dir", dir)
 	}
-	return append(args, "--permission-mode", string(nativeMode(c.config.PermissionMode)))
+	args = append(args, "--permission-mode", string(nativeMode(c.config.PermissionMode)))
+	args = append(args, inOneWord("--fallback-model", o.FallbackModel)...)
+	args = append(args, "--input-format", "stream-json")
+	return append(args, inOneWord("--mcp-config", tools.file)...)
+}
+
+// inOneWord is a flag with its value: what begins with a dash is not taken
+// for a flag then, nor the next word for another value. Without a value it is
+// left out.
+func inOneWord(name, value string) []string {
+	if value == "" {
+		return nil
+	}
+	return []string{name + "=" + value}
+}
+
+// contradiction refuses what Claude cannot be started with.
+func (c *conversation) contradiction(o agent.Overrides) error {
+	c.mu.Lock()
+	model := c.config.Model
+	c.mu.Unlock()
+	fallback := o.FallbackModel
+	if fallback == "" {
+		_, fallback = takeValue(c.o.Args, "--fallback-model")
+	}
+	if fallback == "" || fallback != model {
+		return nil
+	}
+	return &agent.Failure{Kind: agent.BadArguments, Silent: true, Text: fmt.Sprintf("Claude Code cannot be started: the fallback model is the model itself, %s. Choose another model, or another fallback model, and send your message again.", model)}
 }
 
 // owned are flags that the conversation sets itself, with whether a value follows.

@@ -2,6 +2,7 @@ package claude
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -50,17 +51,21 @@ func TestAPersonsSettingsStayInForce(t *testing.T) {
 func TestToolsComeByAFileThatOthersCannotRead(t *testing.T) {
 	t.Parallel()
 	o := agent.Options{Scratch: filepath.Join(t.TempDir(), "hooks"), Tools: &agent.ToolServer{URL: "http://127.0.0.1:1/", Token: "secret"}}
-	args, file, err := toolArguments(o, []string{"--append-system-prompt", "Be kind.", "--x"})
+	over := agent.Overrides{AppendPrompt: "Be brief.", AllowedTools: "Read,Bash(ls:*)"}
+	flags, rest, err := toolArguments(o, over, []string{"--append-system-prompt", "Be kind.", "--x"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := strings.Join(args, " ")
-	if strings.Contains(all, "secret") {
+	if all := fmt.Sprint(flags, rest); strings.Contains(all, "secret") {
 		t.Errorf("the token is in the arguments: %s", all)
 	}
-	if !strings.HasPrefix(args[0], "--append-system-prompt=Be kind.\n\n") || args[len(args)-1] != "--x" {
-		t.Errorf("the arguments are %q", args)
+	if !strings.HasPrefix(flags.prompt, "Be kind.\n\nBe brief.\n\nYou run inside hapi") || !cmp.Equal(rest, []string{"--x"}) {
+		t.Errorf("the instructions are %q, the rest %q", flags.prompt, rest)
 	}
+	if want := "Read,Bash(ls:*)," + allowedTools; flags.allowed != want {
+		t.Errorf("allowed is %q, want %q", flags.allowed, want)
+	}
+	file := flags.file
 	info, err := os.Stat(file)
 	if err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("the file: %v, %v", info.Mode(), err)

@@ -139,12 +139,15 @@ func (t *terminal) arguments(o agent.Options) (args, files []string, err error) 
 	if err != nil {
 		return nil, nil, err
 	}
-	rest, tools, err := toolArguments(o, rest)
+	tools, rest, err := toolArguments(o, agent.Overrides{}, rest)
 	if err != nil {
 		return nil, nil, err
 	}
-	if args = append(args, rest...); tools != "" {
-		files = append(files, tools)
+	args = append(args, inOneWord("--append-system-prompt", tools.prompt)...)
+	args = append(args, inOneWord("--mcp-config", tools.file)...)
+	args = append(args, inOneWord("--allowedTools", tools.allowed)...)
+	if args = append(args, rest...); tools.file != "" {
+		files = append(files, tools.file)
 	}
 	if o.Config.Model != "" {
 		args = append(args, "--model", o.Config.Model)

@@ -32,6 +32,15 @@ func playClaude(manner string) int {
 		}
 		_, _ = fmt.Println(string(raw))
 	}
+	if name := os.Getenv("TEST_CLAUDE_STARTS"); name != "" {
+		raw, _ := json.Marshal(os.Args[1:])
+		f, err := os.OpenFile(name, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+		if err != nil {
+			panic(err)
+		}
+		_, _ = fmt.Fprintln(f, string(raw))
+		_ = f.Close()
+	}
 	var waiting []string
 	in := bufio.NewScanner(os.Stdin)
 	for in.Scan() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"hapi/internal/agent"
@@ -37,30 +38,50 @@ func creditsCommits(config string) bool {
 	return yes
 }
 
-// toolArguments offer Claude the session's tools, by a file that only its user
-// can read. What the person adds to Claude's instructions stays.
-func toolArguments(o agent.Options, args []string) (all []string, file string, err error) {
+// toolFlags are values of flags by which Claude has its session's tools. Empty
+// ones are not given.
+type toolFlags struct {
+	prompt  string // --append-system-prompt
+	allowed string // --allowedTools
+	file    string // --mcp-config; only its user can read it
+}
+
+// toolArguments offer Claude the session's tools. What the person, or a message,
+// adds to Claude's instructions and allows stays. rest are the person's arguments
+// without what a message overrides.
+func toolArguments(o agent.Options, over agent.Overrides, args []string) (flags toolFlags, rest []string, err error) {
+	rest, own := takeValue(args, "--append-system-prompt")
+	if over.SystemPrompt != "" {
+		rest, _ = takeValue(rest, "--system-prompt")
+	}
+	if over.FallbackModel != "" {
+		rest, _ = takeValue(rest, "--fallback-model")
+	}
+	prompts := []string{own, over.AppendPrompt}
 	if o.Tools == nil {
-		return args, "", nil
+		return toolFlags{prompt: joinTexts(prompts, "\n\n"), allowed: over.AllowedTools}, rest, nil
 	}
 	content, err := json.Marshal(map[string]any{"mcpServers": map[string]any{"hapi": map[string]any{
 		"type": "http", "url": o.Tools.URL, "headers": map[string]string{"Authorization": "Bearer " + o.Tools.Token},
 	}}})
 	if err != nil {
-		return nil, "", fmt.Errorf("describe the session's tools: %w", err)
+		return flags, nil, fmt.Errorf("describe the session's tools: %w", err)
 	}
-	if file, err = writeScratch(o.Scratch, fmt.Sprintf("mcp-config-%d.json", os.Getpid()), content); err != nil {
-		return nil, "", err
+	if flags.file, err = writeScratch(o.Scratch, fmt.Sprintf("mcp-config-%d.json", os.Getpid()), content); err != nil {
+		return flags, nil, err
 	}
-	rest, own := takeValue(args, "--append-system-prompt")
 	text := instructions
 	if creditsCommits(configDir(o.Env)) {
 		text += "\n" + commitCredit
 	}
-	if own != "" {
-		text = own + "\n\n" + text
-	}
-	return append([]string{"--append-system-prompt=" + text, "--mcp-config=" + file, "--allowedTools=" + allowedTools}, rest...), file, nil
+	flags.prompt = joinTexts(append(prompts, text), "\n\n")
+	flags.allowed = joinTexts([]string{over.AllowedTools, allowedTools}, ",")
+	return flags, rest, nil
+}
+
+// joinTexts joins the texts that are not empty.
+func joinTexts(texts []string, between string) string {
+	return strings.Join(slices.DeleteFunc(texts, func(t string) bool { return t == "" }), between)
 }
 
 // takeValue takes a flag and its value out of arguments.
