@@ -382,7 +382,7 @@ func TestACPFailuresAreSaidOnceAndTheSessionGoesOn(t *testing.T) {
 			"OpenCode is not logged in on this machine",
 		},
 		"garbage": {
-			`read l; echo '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1}}'; read l; echo '{"jsonrpc":"2.0","id":2,"result":{"sessionId":"s"}}'; read l; echo "oops"; cat >/dev/null`,
+			`read l; echo '{"jsonrpc":"2.0","id":1,"result":{"protocolVersion":1}}'; read l; echo "oops"; cat >/dev/null`,
 			"OpenCode wrote something that is not the Agent Client Protocol",
 		},
 	} {

@@ -16,6 +16,12 @@ type Shower interface {
 	Show(path, tool string) error
 }
 
+// Gallery is a host that can show people a picture, a sound or another file which
+// the agent sent. An error says, in words for people, why it cannot.
+type Gallery interface {
+	ShowContent(content []byte) error
+}
+
 // Steerer is a conversation whose running turn takes further prompts.
 type Steerer interface {
 	// Steer gives the running turn a prompt: nil once the agent has it, a

@@ -70,12 +70,36 @@ func (s *Store) Read(path, title string, kind Kind) (*Item, error) {
 			Image: "a PNG, JPEG, GIF, WebP or AVIF image", Video: "an MP4 or WebM video",
 		}[kind], i.MIMEType)
 	}
+	s.add(i)
+	return i, nil
+}
+
+// Add takes content in, whatever it is, that has no file. It is named after what
+// it is.
+func (s *Store) Add(content []byte) (*Item, error) {
+	switch {
+	case len(content) == 0:
+		return nil, errors.New("it is empty")
+	case len(content) > MaxSize:
+		return nil, fmt.Errorf("it has %d bytes; at most %d can be shown", len(content), MaxSize)
+	}
+	i := &Item{MIMEType: typeOf(content), Content: content}
+	name, _, _ := strings.Cut(i.MIMEType, "/")
+	if name != "image" && name != "audio" && name != "video" {
+		name = "file"
+	}
+	i.FileName = name + mimetype.Detect(content).Extension()
+	s.add(i)
+	return i, nil
+}
+
+// add gives an item its fingerprint and keeps it.
+func (s *Store) add(i *Item) {
 	sum := sha256.New()
 	fmt.Fprintf(sum, "%s\x00%s\x00", i.FileName, i.MIMEType)
-	sum.Write(content)
+	sum.Write(i.Content)
 	i.ID = hex.EncodeToString(sum.Sum(nil))
 	s.keep(i)
-	return i, nil
 }
 
 // Get is an item, or nil.

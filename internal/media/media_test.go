@@ -117,3 +117,23 @@ func TestTheOldestGoWhenThereAreTooMany(t *testing.T) {
 		t.Errorf("%d bytes are kept", s.total)
 	}
 }
+
+func TestContentWithoutAFileIsNamedAfterWhatItIs(t *testing.T) {
+	t.Parallel()
+	var s Store
+	for content, want := range map[string][2]string{
+		"\x89PNG\r\n\x1a\n":            {"image.png", "image/png"},
+		"RIFF\x24\x00\x00\x00WAVEfmt ": {"audio.wav", "audio/wav"},
+		"words":                        {"file.txt", "text/plain"},
+	} {
+		i, err := s.Add([]byte(content))
+		if err != nil || i.FileName != want[0] || i.MIMEType != want[1] || s.Get(i.ID) == nil {
+			t.Errorf("%q is %+v, %v, want %q", content, i, err, want)
+		}
+	}
+	for _, content := range [][]byte{nil, make([]byte, MaxSize+1)} {
+		if _, err := s.Add(content); err == nil {
+			t.Errorf("%d bytes are taken", len(content))
+		}
+	}
+}

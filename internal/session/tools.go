@@ -44,10 +44,13 @@ func (t toolset) ShowMedia(i *media.Item, tool string) { t.s.showMedia(i, "mcp",
 
 // showMedia shows people what the session keeps; ingress says which way it came.
 func (s *Session) showMedia(i *media.Item, ingress, tool string) {
+	source := map[string]string{"ingress": ingress, "flavor": string(s.flavor)}
+	if tool != "" {
+		source["toolName"] = tool
+	}
 	s.stored.need()
 	s.say(agent.Generic(map[string]any{
-		"type": "generated-image", "imageId": i.ID, "fileName": i.FileName, "mimeType": i.MIMEType, "id": uuid.NewString(),
-		"source": map[string]string{"ingress": ingress, "flavor": string(s.flavor), "toolName": tool},
+		"type": "generated-image", "imageId": i.ID, "fileName": i.FileName, "mimeType": i.MIMEType, "id": uuid.NewString(), "source": source,
 	}))
 }
 
@@ -58,6 +61,16 @@ func (h host) Show(path, tool string) error {
 		return err
 	}
 	h.s.showMedia(i, "tool_result", tool)
+	return nil
+}
+
+// ShowContent implements agent.Gallery.
+func (h host) ShowContent(content []byte) error {
+	i, err := h.s.media.Add(content)
+	if err != nil {
+		return err
+	}
+	h.s.showMedia(i, "acp", "")
 	return nil
 }
 

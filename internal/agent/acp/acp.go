@@ -36,9 +36,12 @@ func (a Agent) Open(ctx context.Context, h agent.Host, o agent.Options) (agent.C
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	c := &conversation{spec: a.Spec, host: h, o: o, log: o.Logger, config: o.Config, nativeID: o.Resume}
+	c := &conversation{pause: askAgainAfter, spec: a.Spec, host: h, o: o, log: o.Logger, config: o.Config, nativeID: o.Resume}
 	c.convert = newConverter(a.Spec.text, func(data map[string]any) { h.Emit(row(data)) }, c.shellText)
 	c.convert.label = a.Spec.Label
+	if g, ok := h.(agent.Gallery); ok {
+		c.convert.gallery = g.ShowContent
+	}
 	c.ctx, c.stop = context.WithCancelCause(context.WithoutCancel(ctx))
 	return c, nil
 }
@@ -63,6 +66,7 @@ type conversation struct {
 	o    agent.Options
 	log  *slog.Logger
 
+	pause   time.Duration   // before an agent is asked again that is not ready
 	ctx     context.Context // of what works in the background
 	stop    context.CancelCauseFunc
 	running sync.WaitGroup
@@ -119,6 +123,12 @@ const (
 	// interruptWithin is how long an agent may take to end a turn it was asked
 	// to end; then it is killed.
 	interruptWithin = 10 * time.Second
+)
+
+// How often, and how soon, an agent is asked that is not ready yet.
+const (
+	askAtMost     = 3
+	askAgainAfter = time.Second
 )
 
 var errClosed = errors.New("the conversation is closed")

@@ -1,10 +1,13 @@
 package acp
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -213,12 +216,93 @@ func TestOddRequestsAreAnsweredWithoutGuessing(t *testing.T) {
 		t.Fatal(err)
 	}
 	got := r.texts("message")
-	if !strings.Contains(got, `"optionId":"first"`) || strings.Count(got, `"outcome":"cancelled"`) != 2 || !strings.Contains(got, "image/png") {
+	if !strings.Contains(got, `"optionId":"first"`) || strings.Count(got, `"outcome":"cancelled"`) != 2 {
 		t.Errorf("the agent was told %q", got)
 	}
 	for _, q := range r.asked {
 		if string(q.Arguments) != "null" || q.Tool != "do it" {
 			t.Errorf("a person was asked %+v", q)
+		}
+	}
+}
+
+func TestEveryKindOfContentIsShown(t *testing.T) {
+	t.Parallel()
+	r := &recorder{}
+	if err := say(t, open(t, "kinds", r, agent.Options{}), "Go"); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, row := range r.rows {
+		if row["live"] != true {
+			got = append(got, fmt.Sprintf("%s %v", row["type"], cmp.Or(row["message"], row["entries"], row["info"])))
+		}
+	}
+	want := []string{
+		"reasoning Let me see.",
+		"message Look: ",
+		"generated-image PIC",
+		"message *Fake sent an audio (audio/wav), which cannot be shown: illegal base64 data at input byte 3.*",
+		"message [the docs](https://docs.test/)",
+		"message \n\nfile:///a.md\n\n````\n```\ncode\n```\n````\n\n",
+		"generated-image BLOB",
+		"message \n*Fake sent content that is not known here: hologram.*\n",
+		"message Claude AI usage limit reached|1700000000|five_hour",
+		"plan [map[content:First priority:high status:completed]]",
+		"token_count map[contextTokens:500 modelContextWindow:1000 total:map[inputTokens:0 outputTokens:0]]",
+		"token_count map[contextTokens:600 modelContextWindow:1000 total:map[inputTokens:0 outputTokens:0]]",
+		"token_count map[contextTokens:600 modelContextWindow:1000 total:map[cacheWriteInputTokens:7 cachedInputTokens:5 inputTokens:22 outputTokens:4 thoughtTokens:2]]",
+	}
+	if !slices.Equal(got, want) {
+		t.Errorf("the conversation has\n%q\nwant\n%q", got, want)
+	}
+	if !slices.Equal(r.titles, []string{"A good title"}) || len(r.offers) != 1 || !slices.Equal(r.offers[0].SlashCommands, []string{"review"}) {
+		t.Errorf("titles %q and catalogs %v", r.titles, r.offers)
+	}
+}
+
+func TestTextsThatAreSentWholeAreRecognisedForAllTheSession(t *testing.T) {
+	t.Parallel()
+	r := &recorder{}
+	c := open(t, "grows", r, agent.Options{})
+	for _, text := range []string{"One", "a"} {
+		if err := say(t, c, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if thought, said := r.texts("reasoning"), r.texts("message"); thought != "One is what you said|a is what you said" || said != "One it is|a it is" {
+		t.Errorf("it thought %q and said %q", thought, said)
+	}
+}
+
+func TestAnAgentThatIsNotReadyYetIsAskedAgain(t *testing.T) {
+	t.Parallel()
+	r := &recorder{}
+	if err := say(t, open(t, "flaky", r, agent.Options{}), "hello"); err != nil {
+		t.Fatal(err)
+	}
+	if got := r.texts("message"); got != "You said hello" {
+		t.Errorf("the conversation has %q", got)
+	}
+}
+
+func TestLimitsAreToldAndOtherBookkeepingIsNot(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		`{"type":"rate_limit_event","rate_limit_info":{"status":"allowed","resetsAt":1700000000}}`:                                                        "",
+		`{"type":"rate_limit_event","rate_limit_info":{"status":"allowed_warning","resetsAt":1700000000,"utilization":0.85,"rateLimitType":"five_hour"}}`: "Claude AI usage limit warning|1700000000|85|five_hour",
+		`{"type":"output","data":{"type":"rate_limit_event","rate_limit_info":{"status":"rejected","resetsAt":1700000000,"rateLimitType":"seven_day"}}}`:  "Claude AI usage limit reached|1700000000|seven_day",
+		`{"type":"rate_limit_event","rate_limit_info":{"status":"rejected"}}`:                                                                             "",
+		`{"type":"rate_limit_event","rate_limit_info":"odd"}`:                                                                                             "",
+		`{"type":"output","data":{"parentUuid":null,"sessionId":"s","userType":"external"}}`:                                                              "",
+	} {
+		if told, ours := limitText(text); !ours || told != want {
+			t.Errorf("%s: %q, %v, want %q", text, told, ours, want)
+		}
+	}
+	for _, text := range []string{"{", `{"type":"output"}`, `{"type":"json"}`, `[1]`, "words"} {
+		if _, ours := limitText(text); ours {
+			t.Errorf("%s is kept from people", text)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"hapi/internal/agent"
 	"hapi/internal/wire"
@@ -28,6 +29,7 @@ type fake struct {
 	in     *bufio.Scanner
 	loads  bool
 	ids    int
+	failed int
 	values map[string]string              // of its settings, if it has any
 	prompt func(f *fake, text string) any // the answer to a prompt
 }
@@ -111,6 +113,10 @@ func play(name string) {
 				result = map[string]any{}
 			}
 		case "session/new":
+			if f.failed++; name == "flaky" && f.failed < 3 {
+				f.line(map[string]any{"jsonrpc": "2.0", "id": m.ID, "error": map[string]any{"code": -32603, "message": "Internal error", "data": map[string]any{"details": "still busy"}}})
+				continue
+			}
 			if name == "no-login" {
 				f.line(map[string]any{"jsonrpc": "2.0", "id": m.ID, "error": map[string]any{"code": -32000, "message": "Authentication required"}})
 				continue
@@ -227,9 +233,45 @@ var fakes = map[string]func(f *fake, text string) any{
 		} {
 			f.say(string(f.ask("session/request_permission", map[string]any{"toolCall": map[string]any{"toolCallId": fmt.Sprint("t", i), "title": "do it"}, "options": options})) + "\n")
 		}
-		f.update("agent_message_chunk", map[string]any{"content": map[string]any{"type": "image", "mimeType": "image/png", "data": "AAAA"}})
 		return endTurn
 	},
+	"kinds": func(f *fake, _ string) any {
+		chunk := func(block map[string]any) { f.update("agent_message_chunk", map[string]any{"content": block}) }
+		f.update("user_message_chunk", map[string]any{"content": map[string]any{"type": "text", "text": "You said so."}})
+		f.update("agent_thought_chunk", map[string]any{"content": map[string]any{"type": "text", "text": "Let me see."}})
+		chunk(map[string]any{"type": "text", "text": "Not for you.", "annotations": map[string]any{"audience": []string{"user"}}})
+		chunk(map[string]any{"type": "text", "text": "Look: ", "annotations": map[string]any{"audience": []string{"assistant", "user"}}})
+		chunk(map[string]any{"type": "image", "mimeType": "image/png", "data": "UElD"})
+		chunk(map[string]any{"type": "audio", "mimeType": "audio/wav", "data": "not base64!"})
+		chunk(map[string]any{"type": "resource_link", "name": "the docs", "uri": "https://docs.test/"})
+		chunk(map[string]any{"type": "resource", "resource": map[string]any{"uri": "file:///a.md", "text": "```\ncode\n```"}})
+		chunk(map[string]any{"type": "resource", "resource": map[string]any{"uri": "file:///b", "blob": "QkxPQg=="}})
+		chunk(map[string]any{"type": "hologram"})
+		for _, piece := range []string{`{"type":"rate_limit_event","rate_limit_info":{"status":"rej`, `ected","resetsAt":1700000000,"rateLimitType":"five_hour"}}`} {
+			chunk(map[string]any{"type": "text", "text": piece})
+		}
+		f.update("plan", map[string]any{"entries": []any{
+			map[string]any{"content": "First", "priority": "high", "status": "completed"},
+			map[string]any{"content": "Odd", "priority": "dire", "status": "pending"},
+			map[string]any{"priority": "low", "status": "pending"},
+		}})
+		f.update("usage_update", map[string]any{"used": 500, "size": 1000})
+		f.update("session_info_update", map[string]any{"title": "  New Session ", "contextTokens": 600})
+		f.update("session_info_update", map[string]any{"title": " A good\ntitle "})
+		f.update("session_info_update", map[string]any{"title": nil})
+		f.update("available_commands_update", map[string]any{"availableCommands": []any{map[string]any{"name": "review"}, map[string]any{}}})
+		return map[string]any{"stopReason": "end_turn", "usage": map[string]any{"input_tokens": 10, "output_tokens": 4, "cached_input_tokens": 5, "cache_creation_input_tokens": 7, "thought_tokens": 2}}
+	},
+	"grows": func(f *fake, text string) any {
+		for _, whole := range []string{text + " is what ", text + " is what you ", text + " is what you said"} {
+			f.update("agent_thought_chunk", map[string]any{"content": map[string]any{"type": "text", "text": whole}})
+		}
+		for _, whole := range []string{text + " it", text + " it is"} {
+			f.say(whole)
+		}
+		return endTurn
+	},
+	"flaky": func(f *fake, text string) any { f.say("You said " + text); return endTurn },
 	"unknown": func(f *fake, _ string) any {
 		f.update("a_kind_of_tomorrow", nil)
 		f.line(map[string]any{"jsonrpc": "2.0", "method": "_vendor/thing", "params": map[string]any{}})
@@ -264,6 +306,8 @@ type recorder struct {
 
 	mu     sync.Mutex
 	rows   []map[string]any
+	titles []string
+	offers []agent.Catalog
 	asked  []agent.PermissionRequest
 	config agent.Config
 	heard  chan struct{}
@@ -300,9 +344,7 @@ func (*recorder) Decided(agent.PermissionRequest, agent.Decision) {}
 func (*recorder) Resumable(string)                                {}
 func (*recorder) Past(agent.Past)                                 {}
 func (*recorder) Began(wire.LocalID, string)                      {}
-func (*recorder) Catalog(agent.Catalog)                           {}
 func (*recorder) ModeChanged(wire.PermissionMode)                 {}
-func (*recorder) Titled(string)                                   {}
 func (*recorder) Suggested(string)                                {}
 func (*recorder) Working(bool)                                    {}
 func (*recorder) Observed(agent.PermissionRequest) func(status, reason string) {
@@ -313,6 +355,26 @@ func (r *recorder) Configured(change func(c *agent.Config)) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	change(&r.config)
+}
+
+func (r *recorder) Titled(title string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.titles = append(r.titles, title)
+}
+
+func (r *recorder) Catalog(c agent.Catalog) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.offers = append(r.offers, c)
+}
+
+// ShowContent implements agent.Gallery.
+func (r *recorder) ShowContent(content []byte) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.rows = append(r.rows, map[string]any{"type": "generated-image", "message": string(content)})
+	return nil
 }
 
 func (r *recorder) configured() agent.Config {
@@ -366,6 +428,7 @@ func open(t *testing.T, name string, r *recorder, o agent.Options) agent.Convers
 	if err != nil {
 		t.Fatal(err)
 	}
+	c.(*conversation).pause = time.Millisecond
 	t.Cleanup(func() {
 		if err := c.Close(); err != nil {
 			t.Error(err)

@@ -20,7 +20,7 @@ import (
 // greet makes a process ready for prompts: it introduces us and opens the
 // agent's session, the earlier one if there is one.
 func (c *conversation) greet(ctx context.Context, p *process) error {
-	raw, err := p.call(ctx, sdk.AgentMethodInitialize, map[string]any{
+	raw, err := c.insist(ctx, p, sdk.AgentMethodInitialize, map[string]any{
 		"protocolVersion": sdk.ProtocolVersionNumber,
 		"clientCapabilities": map[string]any{
 			"fs": map[string]bool{"readTextFile": !c.spec.ownReads, "writeTextFile": true}, "terminal": true,
@@ -62,6 +62,23 @@ func (c *conversation) greet(ctx context.Context, p *process) error {
 	c.handling.Unlock()
 	c.host.Resumable(n.id)
 	return nil
+}
+
+// insist asks again when the agent fails within itself: it may not be ready yet.
+func (c *conversation) insist(ctx context.Context, p *process, method string, params any) (raw json.RawMessage, err error) {
+	for try := 1; ; try++ {
+		raw, err = p.call(ctx, method, params)
+		var e *sdk.RequestError
+		if try == askAtMost || !errors.As(err, &e) || e.Code != codeInternal || wantsLogin(err) || p.gone() {
+			return raw, err
+		}
+		select {
+		case <-time.After(time.Duration(try) * c.pause):
+		case <-p.exited:
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
 }
 
 // toolServers are the session's own tools: by HTTP where the agent can, else by
@@ -111,7 +128,7 @@ func (c *conversation) openSession(ctx context.Context, p *process, loads bool, 
 	if earlier != "" {
 		c.notice(c.spec.Label + " cannot open earlier conversations. It begins a new one.")
 	}
-	raw, err := p.call(ctx, sdk.AgentMethodSessionNew, params)
+	raw, err := c.insist(ctx, p, sdk.AgentMethodSessionNew, params)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func (s *segment) add(piece string) {
 
 // show shows the text so far.
 func (s *segment) show() {
-	if len(s.text) == s.shown || blank(s.text) {
+	if len(s.text) == s.shown || blank(s.text) || strings.HasPrefix(strings.TrimSpace(s.text), `{"type":`) { // see limitText
 		return
 	}
 	if s.id == "" {
@@ -64,6 +64,17 @@ func (s *segment) show() {
 	}
 	s.at, s.shown = s.now(), len(s.text)
 	s.emit(map[string]any{"type": s.kind, "message": s.text, "id": s.id, "live": true})
+}
+
+// put adds what is not of the growing text itself, such as a link.
+func (s *segment) put(what string) {
+	if *s.mode == delta {
+		s.add(what)
+		return
+	}
+	s.flush() // the agent may say all the text again
+	s.text = what
+	s.flush()
 }
 
 func (s *segment) join(piece string) {
@@ -109,6 +120,11 @@ func (s *segment) flush() {
 	s.text, s.id, s.shown, s.at, s.pieces = "", "", 0, time.Time{}, nil
 	if blank(text) {
 		return
+	}
+	if limit, ours := limitText(text); ours { // it came in pieces
+		if text = limit; text == "" {
+			return
+		}
 	}
 	row := map[string]any{"type": s.kind, "message": text}
 	if id != "" {

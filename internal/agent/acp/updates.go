@@ -1,7 +1,10 @@
 package acp
 
 import (
+	"encoding/base64"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -44,12 +47,17 @@ func (e planEntry) valid() bool {
 
 // block is a piece of content.
 type block struct {
-	Type        string `json:"type"`
-	Text        string `json:"text"`
-	Data        string `json:"data"`
-	MIMEType    string `json:"mimeType"`
-	URI         string `json:"uri"`
-	Name        string `json:"name"`
+	Type     string `json:"type"`
+	Text     string `json:"text"`
+	Data     string `json:"data"`
+	MIMEType string `json:"mimeType"`
+	URI      string `json:"uri"`
+	Name     string `json:"name"`
+	Resource struct {
+		URI  string `json:"uri"`
+		Text string `json:"text"`
+		Blob string `json:"blob"`
+	} `json:"resource"`
 	Annotations *struct {
 		Audience []string `json:"audience"`
 	} `json:"annotations"`
@@ -60,6 +68,7 @@ type block struct {
 type converter struct {
 	label    string // of the agent
 	emit     func(data map[string]any)
+	gallery  func([]byte) error     // shows a file
 	shells   func(id string) string // what a command has said
 	kept     map[string]string      // and what forgotten ones had said
 	message  *segment
@@ -77,11 +86,13 @@ type converter struct {
 const rememberTools = 512
 
 func newConverter(mode textMode, emit func(data map[string]any), shells func(string) string) *converter {
-	c := &converter{emit: emit, shells: shells, kept: map[string]string{}, tools: map[string]*tool{}, textMode: mode}
+	c := &converter{emit: emit, gallery: func([]byte) error { return errNoGallery }, shells: shells, kept: map[string]string{}, tools: map[string]*tool{}, textMode: mode}
 	c.message = &segment{kind: "message", mode: &c.textMode, now: time.Now, emit: emit}
 	c.thought = &segment{kind: "reasoning", mode: &c.textMode, now: time.Now, emit: emit}
 	return c
 }
+
+var errNoGallery = errors.New("there is nobody to show it to")
 
 // isWork says whether an update is part of what is shown.
 func (u *update) isWork() bool {
@@ -121,40 +132,101 @@ func (c *converter) chunk(raw json.RawMessage) {
 	if json.Unmarshal(raw, &b) != nil || b.Annotations != nil && len(b.Annotations.Audience) > 0 && !slices.Contains(b.Annotations.Audience, "assistant") {
 		return
 	}
-	switch b.Type {
-	case "text":
-		if c.thought.text != "" { // it has been thought; now it is said
-			c.thought.flush()
-		}
-		if !bookkeeping(b.Text) {
+	if b.Type == "text" {
+		c.thought.flush() // it has been thought; now it is said
+		if text, ours := limitText(b.Text); !ours {
 			c.message.add(b.Text)
+		} else if text != "" {
+			c.message.flush()
+			c.emit(map[string]any{"type": "message", "message": text})
 		}
+		return
+	}
+	c.thought.flush()
+	c.block(&b)
+}
+
+// block shows content that is no text of the answer.
+func (c *converter) block(b *block) {
+	switch b.Type {
 	case "image", "audio":
-		c.message.add("\n*" + c.label + " sent an " + b.Type + " (" + firstOf(b.MIMEType, "of an unknown kind") + "), which is not shown here.*\n")
+		c.file(b.Data, "an "+b.Type+" ("+firstOf(b.MIMEType, "of an unknown kind")+")")
 	case "resource_link":
-		c.message.add("[" + firstOf(b.Name, b.URI) + "](" + b.URI + ")")
+		c.message.put("[" + firstOf(b.Name, b.URI) + "](" + b.URI + ")")
+	case "resource":
+		if b.Resource.Blob != "" {
+			c.file(b.Resource.Blob, "a file ("+firstOf(b.Resource.URI, "without a name")+")")
+			return
+		}
+		fence := "```"
+		for strings.Contains(b.Resource.Text, fence) {
+			fence += "`"
+		}
+		c.message.put("\n\n" + b.Resource.URI + "\n\n" + fence + "\n" + b.Resource.Text + "\n" + fence + "\n\n")
+	default:
+		c.message.put("\n*" + c.label + " sent content that is not known here: " + firstOf(b.Type, "of no type") + ".*\n")
 	}
 }
 
-// bookkeeping recognises lines of Claude's own protocol that some agents let
-// through as text.
-func bookkeeping(text string) bool {
+// file shows a picture or another file.
+func (c *converter) file(data, what string) {
+	c.flush()
+	content, err := base64.StdEncoding.DecodeString(data)
+	if err == nil {
+		err = c.gallery(content)
+	}
+	if err != nil {
+		c.emit(map[string]any{"type": "message", "message": "*" + c.label + " sent " + what + ", which cannot be shown: " + err.Error() + ".*"})
+	}
+}
+
+// limitText recognises lines of Claude's own protocol that some agents let through
+// as text. Of a limit people are told; anything else is for nobody.
+func limitText(text string) (told string, ours bool) {
 	text = strings.TrimSpace(text)
 	if !strings.HasPrefix(text, "{") {
-		return false
+		return "", false
+	}
+	type limit struct {
+		Type string `json:"type"`
+		Info struct {
+			Status      string  `json:"status"`
+			ResetsAt    float64 `json:"resetsAt"`
+			Utilization float64 `json:"utilization"`
+			Type        string  `json:"rateLimitType"`
+		} `json:"rate_limit_info"`
 	}
 	var line struct {
-		Type string `json:"type"`
+		limit
 		Data struct {
+			limit
 			ParentUUID json.RawMessage `json:"parentUuid"`
 			SessionID  string          `json:"sessionId"`
 			UserType   string          `json:"userType"`
 		} `json:"data"`
 	}
-	if json.Unmarshal([]byte(text), &line) != nil {
-		return false
+	if lenient(json.Unmarshal([]byte(text), &line)) != nil {
+		return "", false
 	}
-	return line.Type == "rate_limit_event" || line.Type == "output" && line.Data.ParentUUID != nil && line.Data.SessionID != "" && line.Data.UserType != ""
+	l := line.limit
+	switch {
+	case l.Type == "output" && line.Data.Type == "rate_limit_event":
+		l = line.Data.limit
+	case l.Type == "output":
+		return "", line.Data.ParentUUID != nil && line.Data.SessionID != "" && line.Data.UserType != ""
+	case l.Type != "rate_limit_event":
+		return "", false
+	}
+	at := int64(l.Info.ResetsAt)
+	switch {
+	case l.Info.ResetsAt <= 0 || l.Info.ResetsAt > 1e11: // no time in seconds
+		return "", true
+	case l.Info.Status == "allowed_warning":
+		return fmt.Sprintf("Claude AI usage limit warning|%d|%d|%s", at, int(l.Info.Utilization*100), l.Info.Type), true
+	case l.Info.Status == "rejected":
+		return fmt.Sprintf("Claude AI usage limit reached|%d|%s", at, l.Info.Type), true
+	}
+	return "", true
 }
 
 func firstOf(texts ...string) string {
@@ -207,14 +279,15 @@ func (c *converter) context(used, size *int64) {
 // usage is what a turn cost (agents-acp contract §3.7).
 func (c *converter) usage(u *usage) {
 	in, out := u.number(u.InputTokens, u.InputTokens2), u.number(u.OutputTokens, u.OutputTokens2)
-	if in == nil || out == nil {
+	if in == nil && out == nil {
 		return
 	}
+	in, out = u.number(in, new(int64)), u.number(out, new(int64))
 	total := map[string]any{"outputTokens": *out}
 	sum := *in
 	for name, n := range map[string]*int64{
-		"cachedInputTokens":     u.number(u.CachedReadTokens, u.CachedInputTokens, u.CachedReadTokens2),
-		"cacheWriteInputTokens": u.number(u.CachedWriteTokens, u.CacheCreationInputTokens, u.CachedWriteTokens2),
+		"cachedInputTokens":     u.number(u.CachedReadTokens, u.CachedInputTokens, u.CachedReadTokens2, u.CachedInputTokens2),
+		"cacheWriteInputTokens": u.number(u.CachedWriteTokens, u.CacheCreationInputTokens, u.CachedWriteTokens2, u.CacheCreationInputTokens2),
 	} {
 		if n != nil {
 			total[name] = *n
@@ -252,20 +325,22 @@ func orNil(s string) any {
 
 // usage of a prompt, in both spellings.
 type usage struct {
-	InputTokens              *int64 `json:"inputTokens"`
-	OutputTokens             *int64 `json:"outputTokens"`
-	TotalTokens              *int64 `json:"totalTokens"`
-	ThoughtTokens            *int64 `json:"thoughtTokens"`
-	CachedReadTokens         *int64 `json:"cachedReadTokens"`
-	CachedInputTokens        *int64 `json:"cachedInputTokens"`
-	CachedWriteTokens        *int64 `json:"cachedWriteTokens"`
-	CacheCreationInputTokens *int64 `json:"cacheCreationInputTokens"`
-	InputTokens2             *int64 `json:"input_tokens"`
-	OutputTokens2            *int64 `json:"output_tokens"`
-	TotalTokens2             *int64 `json:"total_tokens"`
-	ThoughtTokens2           *int64 `json:"thought_tokens"`
-	CachedReadTokens2        *int64 `json:"cached_read_tokens"`
-	CachedWriteTokens2       *int64 `json:"cached_write_tokens"`
+	InputTokens               *int64 `json:"inputTokens"`
+	OutputTokens              *int64 `json:"outputTokens"`
+	TotalTokens               *int64 `json:"totalTokens"`
+	ThoughtTokens             *int64 `json:"thoughtTokens"`
+	CachedReadTokens          *int64 `json:"cachedReadTokens"`
+	CachedInputTokens         *int64 `json:"cachedInputTokens"`
+	CachedWriteTokens         *int64 `json:"cachedWriteTokens"`
+	CacheCreationInputTokens  *int64 `json:"cacheCreationInputTokens"`
+	InputTokens2              *int64 `json:"input_tokens"`
+	OutputTokens2             *int64 `json:"output_tokens"`
+	TotalTokens2              *int64 `json:"total_tokens"`
+	ThoughtTokens2            *int64 `json:"thought_tokens"`
+	CachedReadTokens2         *int64 `json:"cached_read_tokens"`
+	CachedWriteTokens2        *int64 `json:"cached_write_tokens"`
+	CachedInputTokens2        *int64 `json:"cached_input_tokens"`
+	CacheCreationInputTokens2 *int64 `json:"cache_creation_input_tokens"`
 }
 
 func (*usage) number(list ...*int64) *int64 {
