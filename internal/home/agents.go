@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"hapi/internal/wire"
 )
@@ -62,6 +63,9 @@ func (h *Home) Agents() ([]Agent, error) {
 	return list, nil
 }
 
+// longestIcon is an emoji of several people.
+const longestIcon = 8
+
 func (a *Agent) unusable(others []Agent) string {
 	switch {
 	case !agentName.MatchString(a.Name):
@@ -72,6 +76,9 @@ func (a *Agent) unusable(others []Agent) string {
 		return "there are two of that name"
 	case strings.TrimSpace(a.Command) == "":
 		return "it has no command"
+	}
+	if utf8.RuneCountInString(a.Icon) > longestIcon {
+		return "its icon is more than a letter or an emoji"
 	}
 	for name := range a.Env {
 		if name == "" || strings.ContainsAny(name, "=\x00") || strings.Contains(a.Env[name], "\x00") {

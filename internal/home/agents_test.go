@@ -46,9 +46,11 @@ func TestAgentsThatCannotBeUsedAreNamed(t *testing.T) {
 		`{"agents":[{"name":"a"}]}`:                                          "no command",
 		`{"agents":[{"name":"a","command":"x"},{"name":"a","command":"y"}]}`: "two of that name",
 		`{"agents":[{"name":"a","command":"x","env":{"A=B":"c"}}]}`:          "environment",
+		`{"agents":[{"name":"a","command":"x","icon":"not an icon"}]}`:       "its icon",
+		`{"agents":[{"name":"a","command":"x","env":{"A":["s3cret"]}}]}`:     "agent 1",
 	} {
-		if _, err := homeWith(t, settings).Agents(); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: %v, want it to say %q", settings, err, want)
+		if _, err := homeWith(t, settings).Agents(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v, want it to say %q and no secret", settings, err, want)
 		}
 	}
 }

@@ -7,11 +7,16 @@ export function machineName(m: Machine | undefined): string {
 
 /** Agents this machine says it can start; all we know when it says nothing. */
 export function agentsOf(machine: Machine | undefined, known: readonly Flavor[]): Flavor[] {
-  const state = machine?.runnerState as { capabilities?: { agentConfigs?: { flavor?: unknown }[] } } | null | undefined
-  const said = state?.capabilities?.agentConfigs?.map((c) => c.flavor).filter((f): f is string => typeof f === 'string') ?? []
+  const state = machine?.runnerState as { capabilities?: { agentConfigs?: { flavor?: unknown; icon?: unknown }[] } } | null | undefined
+  const configs = state?.capabilities?.agentConfigs ?? []
+  const said = configs.map((c) => c.flavor).filter((f): f is string => typeof f === 'string')
   if (said.length === 0) return known.filter((f) => ['claude', 'codex', 'gemini', 'opencode'].includes(f.id))
   const order = known.map((f) => f.id)
-  return [...new Set(said)].map(flavorOf).sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id))
+  const withIcon = (f: Flavor): Flavor => {
+    const icon = configs.find((c) => c.flavor === f.id)?.icon
+    return typeof icon === 'string' && icon !== '' ? { ...f, letter: icon } : f
+  }
+  return [...new Set(said)].map(flavorOf).map(withIcon).sort((a, b) => order.indexOf(a.id) - order.indexOf(b.id))
 }
 
 /** What runners say of themselves beyond the contract of all machines. */
