@@ -47,6 +47,8 @@ type Options struct {
 	Terminal [3]*os.File
 	// Tools are the session's own, for the agent; nil: there are none.
 	Tools *ToolServer
+	// Summaries has the agent end its answers with a line for notifications.
+	Summaries bool
 	// Scratch is a directory for files that end with the process, and only its user
 	// can read. It is made when needed.
 	Scratch string

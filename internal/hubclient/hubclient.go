@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"hapi/internal/wire"
@@ -30,8 +31,13 @@ type Options struct {
 
 // Client calls the hub's REST API for session processes.
 type Client struct {
-	o Options
+	o         Options
+	summaries atomic.Bool
 }
+
+// WantsSummaries says whether the hub wants agents to end their answers with a
+// summary, as it said with the latest session.
+func (c *Client) WantsSummaries() bool { return c.summaries.Load() }
 
 // New makes a Client.
 func New(o Options) *Client {
@@ -72,6 +78,7 @@ func (c *Client) CreateMachine(ctx context.Context, in wire.CreateMachine) (wire
 func (c *Client) CreateSession(ctx context.Context, in wire.CreateSession) (wire.Session, error) {
 	var out wire.CLISession
 	err := c.call(ctx, http.MethodPost, "/cli/sessions", in, &out)
+	c.summaries.Store(out.SessionSummaryContract)
 	return out.Session, err
 }
 
@@ -79,6 +86,7 @@ func (c *Client) CreateSession(ctx context.Context, in wire.CreateSession) (wire
 func (c *Client) Session(ctx context.Context, id wire.SessionID) (wire.Session, error) {
 	var out wire.CLISession
 	err := c.call(ctx, http.MethodGet, "/cli/sessions/"+url.PathEscape(string(id)), nil, &out)
+	c.summaries.Store(out.SessionSummaryContract)
 	return out.Session, err
 }
 

@@ -306,5 +306,6 @@ func (s *Session) options() agent.Options {
 	defer s.mu.Unlock()
 	o := s.open
 	o.Config = s.config
+	o.Summaries = wantsSummaries(o.Env, s.client)
 	return o
 }

@@ -51,6 +51,10 @@ func TestAPersonsSettingsStayInForce(t *testing.T) {
 func TestToolsComeByAFileThatOthersCannotRead(t *testing.T) {
 	t.Parallel()
 	o := agent.Options{Scratch: filepath.Join(t.TempDir(), "hooks"), Tools: &agent.ToolServer{URL: "http://127.0.0.1:1/", Token: "secret"}}
+	if flags, _, err := toolArguments(o, agent.Overrides{}, nil); err != nil || strings.Contains(flags.prompt, "AGENT_NOTIFY_SUMMARY") {
+		t.Errorf("a summary is asked for without anybody wanting it: %q, %v", flags.prompt, err)
+	}
+	o.Summaries = true
 	over := agent.Overrides{AppendPrompt: "Be brief.", AllowedTools: "Read,Bash(ls:*)"}
 	flags, rest, err := toolArguments(o, over, []string{"--append-system-prompt", "Be kind.", "--x"})
 	if err != nil {
@@ -59,7 +63,7 @@ func TestToolsComeByAFileThatOthersCannotRead(t *testing.T) {
 	if all := fmt.Sprint(flags, rest); strings.Contains(all, "secret") {
 		t.Errorf("the token is in the arguments: %s", all)
 	}
-	if !strings.HasPrefix(flags.prompt, "Be kind.\n\nBe brief.\n\nYou run inside hapi") || !cmp.Equal(rest, []string{"--x"}) {
+	if !strings.HasPrefix(flags.prompt, "Be kind.\n\nBe brief.\n\nYou run inside hapi") || !strings.Contains(flags.prompt, "\nAGENT_NOTIFY_SUMMARY {") || !cmp.Equal(rest, []string{"--x"}) {
 		t.Errorf("the instructions are %q, the rest %q", flags.prompt, rest)
 	}
 	if want := "Read,Bash(ls:*)," + allowedTools; flags.allowed != want {

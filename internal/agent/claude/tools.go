@@ -70,7 +70,7 @@ func toolArguments(o agent.Options, over agent.Overrides, args []string) (flags 
 	if flags.file, err = writeScratch(o.Scratch, fmt.Sprintf("mcp-config-%d.json", os.Getpid()), content); err != nil {
 		return flags, nil, err
 	}
-	text := instructions
+	text := o.Instruct(instructions)
 	if creditsCommits(configDir(o.Env)) {
 		text += "\n" + commitCredit
 	}

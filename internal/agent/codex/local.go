@@ -110,7 +110,7 @@ func localArguments(self string, o agent.Options) []string {
 		args = append(args, "-c", fmt.Sprintf("hooks.%s=[{ hooks = [{ type = \"command\", command = %s }] }]", o.name, toml(command)))
 	}
 	args = append(args, "-c", "hooks.state="+trust(command))
-	args = append(args, toolArguments(o.Tools)...)
+	args = append(args, toolArguments(&o)...)
 	strip := map[string]bool{"--model": true, "-m": true} // with whether a value follows
 	if mode := o.Config.PermissionMode; mode != "" && mode != wire.ModeDefault {
 		for name, value := range map[string]bool{"-s": true, "--sandbox": true, "-a": true, "--ask-for-approval": true, "--full-auto": false, "--yolo": false, "--dangerously-bypass-approvals-and-sandbox": false} {

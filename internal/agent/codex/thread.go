@@ -141,7 +141,7 @@ func (c *conversation) openThread(ctx context.Context, s *server) error {
 func (c *conversation) threadParams() map[string]any {
 	p := policyOf(c.config.PermissionMode, c.own)
 	params := map[string]any{
-		"cwd": c.o.Dir, "approvalPolicy": p.approval, "sandbox": p.sandbox, "developerInstructions": instructions,
+		"cwd": c.o.Dir, "approvalPolicy": p.approval, "sandbox": p.sandbox, "developerInstructions": c.o.Instruct(instructions),
 	}
 	maps.Copy(params, c.preferences())
 	if c.config.Model != "" {
@@ -194,7 +194,7 @@ func (c *conversation) turnParams(config agent.Config, p agent.Prompt) map[strin
 	}
 	switch {
 	case !c.noPlanning && config.Model != "":
-		params["collaborationMode"] = collaboration(config)
+		params["collaborationMode"] = collaboration(config, c.o.Instruct(instructions))
 	case config.Model != "":
 		params["model"] = config.Model
 	}
@@ -211,8 +211,8 @@ func sumsUp(model string) bool {
 }
 
 // collaboration goes with every turn: Codex keeps the last one it was told.
-func collaboration(config agent.Config) map[string]any {
-	settings := map[string]any{"model": config.Model, "developer_instructions": instructions + delegationRules}
+func collaboration(config agent.Config, told string) map[string]any {
+	settings := map[string]any{"model": config.Model, "developer_instructions": told + delegationRules}
 	if config.Effort != "" {
 		settings["reasoning_effort"] = config.Effort
 	}

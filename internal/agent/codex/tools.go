@@ -35,14 +35,15 @@ func toolConfig(t *agent.ToolServer) map[string]any {
 }
 
 // toolArguments offer them at the terminal.
-func toolArguments(t *agent.ToolServer) []string {
+func toolArguments(o *agent.Options) []string {
+	t := o.Tools
 	if t == nil {
 		return nil
 	}
 	args := []string{
 		"-c", "mcp_servers.hapi.url=" + toml(t.URL),
 		"-c", "mcp_servers.hapi.bearer_token_env_var=" + toml(agent.ToolsTokenVariable),
-		"-c", "developer_instructions=" + toml(instructions),
+		"-c", "developer_instructions=" + toml(o.Instruct(instructions)),
 	}
 	var tools []string
 	for _, name := range slices.Sorted(maps.Keys(approvalModes)) {
