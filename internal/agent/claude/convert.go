@@ -306,7 +306,7 @@ const interruptedText = "[Request interrupted by user"
 // what Claude says to itself.
 func saidByPerson(text string) bool {
 	text = strings.TrimSpace(text)
-	for _, own := range []string{"<task-notification>", "<command-name>", "<local-command-caveat>", "<system-reminder>", interruptedText} {
+	for _, own := range []string{taskNote, "<command-name>", "<local-command-caveat>", "<system-reminder>", interruptedText} {
 		if strings.HasPrefix(text, own) {
 			return false
 		}
@@ -396,6 +396,8 @@ func (c *converter) system(l *line) []agent.Record {
 		r := c.base(l, "user")
 		r["message"] = map[string]any{"role": "user", "content": "<local-command-stdout>" + o.Content + "</local-command-stdout>"}
 		return []agent.Record{c.output(l, r)}
+	case "task_notification":
+		return c.taskEnded(l)
 	case "init":
 		return nil
 	default:
@@ -404,6 +406,33 @@ func (c *converter) system(l *line) []agent.Record {
 		}
 		return nil
 	}
+}
+
+// taskNote begins what Claude is told of a task in the background that ended.
+// Clients read it.
+const taskNote = "<task-notification>"
+
+// taskEnded is the end of a task in the background, in the form that transcripts have.
+func (c *converter) taskEnded(l *line) []agent.Record {
+	var task struct {
+		ID        string `json:"task_id"`
+		ToolUseID string `json:"tool_use_id"`
+		Status    string `json:"status"`
+		Summary   string `json:"summary"`
+	}
+	_ = json.Unmarshal(l.raw, &task) // what it does not say is left out
+	r := c.base(l, "user")
+	if _, open := c.calls[task.ToolUseID]; open {
+		return nil // it was not in the background: its result follows
+	}
+	text := taskNote + "\n"
+	for _, e := range [][2]string{{"task-id", task.ID}, {"tool-use-id", task.ToolUseID}, {"status", task.Status}, {"summary", task.Summary}} {
+		if e[1] != "" {
+			text += "<" + e[0] + ">" + e[1] + "</" + e[0] + ">\n"
+		}
+	}
+	r["message"] = map[string]any{"role": "user", "content": text + "</task-notification>"}
+	return []agent.Record{c.output(l, r)}
 }
 
 // systemRecord has all of the line's fields, named as in transcripts.

@@ -345,7 +345,7 @@ func (e *entry) row() (agent.Record, bool) {
 	case "user":
 		text, isText := humanText(e.Message)
 		switch {
-		case !isText || e.IsSidechain || strings.HasPrefix(text, "<local-command-stdout>"):
+		case !isText || e.IsSidechain || strings.HasPrefix(text, "<local-command-stdout>"), strings.HasPrefix(strings.TrimSpace(text), taskNote):
 		case !saidByPerson(text):
 			return r, false
 		default:

@@ -111,6 +111,7 @@ func TestRowsOfATranscript(t *testing.T) {
 		{"a stop", transcriptLine("user", "a", "01", text("[Request interrupted by user]"), nil), ""},
 		{"a person who did not wait", transcriptLine("attachment", "a", "01", nil, map[string]any{"attachment": map[string]any{"type": "queued_command", "prompt": "And this", "commandMode": "prompt", "origin": map[string]any{"kind": "human"}}}), `{"content":{"text":"And this","type":"text"},"meta":{"sentFrom":"cli"},"role":"user"}`},
 		{"a note of a task", transcriptLine("attachment", "a", "01", nil, map[string]any{"attachment": map[string]any{"type": "queued_command", "prompt": "done", "commandMode": "task-notification"}}), ""},
+		{"the end of a task", transcriptLine("user", "a", "01", text("<task-notification>x"), nil), `{"content":{"data":{"message":{"content":"\u003ctask-notification\u003ex","role":"user"},"sessionId":"s1","timestamp":"2026-11-25T15:05:01Z","type":"user","uuid":"a"},"type":"output"},"meta":{"sentFrom":"cli"},"role":"agent"}`},
 		{"a hook's summary", transcriptLine("system", "a", "01", nil, map[string]any{"subtype": "stop_hook_summary"}), ""},
 		{"an answer", transcriptLine("assistant", "a", "01", text("x"), map[string]any{"requestId": "r1", "cwd": "/w"}), `{"content":{"data":{"cwd":"/w","message":{"content":"x","role":"user"},"requestId":"r1","sessionId":"s1","timestamp":"2026-11-25T15:05:01Z","type":"assistant","uuid":"a"},"type":"output"},"meta":{"sentFrom":"cli"},"role":"agent"}`},
 	} {
