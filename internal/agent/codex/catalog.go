@@ -237,7 +237,7 @@ func (m *Models) all(ctx context.Context) ([]Model, error) {
 }
 
 func (m *Models) look(ctx context.Context) ([]Model, error) {
-	path, err := find(ctx, m.Path)
+	codex, err := find(ctx, m.Path)
 	if err != nil {
 		return nil, notInstalled()
 	}
@@ -249,7 +249,7 @@ func (m *Models) look(ctx context.Context) ([]Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("find the home directory: %w", err)
 	}
-	s, err := startServer(ctx, serverOptions{path: path, args: []string{"app-server"}, dir: dir, log: log, handler: deaf{}})
+	s, err := startServer(ctx, serverOptions{path: codex.path, args: codex.with("app-server"), dir: dir, log: log, handler: deaf{}})
 	if err != nil {
 		return nil, fmt.Errorf("start codex: %w", err)
 	}

@@ -457,12 +457,12 @@ func (c *conversation) dropServer() error {
 
 // start starts a process and greets it. The caller holds starting.
 func (c *conversation) start(ctx context.Context) (*server, error) {
-	path, err := find(ctx, c.o.Path)
+	codex, err := find(ctx, c.o.Path)
 	if err != nil {
 		return nil, notInstalled()
 	}
 	s, err := startServer(ctx, serverOptions{
-		path: path, args: []string{"app-server"}, dir: c.o.Dir, env: c.o.Env, log: c.log, handler: c,
+		path: codex.path, args: codex.with("app-server"), dir: c.o.Dir, env: c.o.Env, log: c.log, handler: c,
 	})
 	if err != nil {
 		return nil, &agent.Failure{Kind: agent.Crashed, Silent: true, Text: fmt.Sprintf("Codex could not be started: %v", err)}

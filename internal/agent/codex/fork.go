@@ -60,11 +60,11 @@ func (c *conversation) callFork(ctx context.Context, params json.RawMessage) (an
 // forkApart forks a thread in a process of its own: the process that makes a
 // thread is the only one that can write to it, as long as it lives.
 func (c *conversation) forkApart(ctx context.Context, fork map[string]any) (id string, err error) {
-	path, err := find(ctx, c.o.Path)
+	codex, err := find(ctx, c.o.Path)
 	if err != nil {
 		return "", notInstalled()
 	}
-	s, err := startServer(ctx, serverOptions{path: path, args: []string{"app-server"}, dir: c.o.Dir, env: c.o.Env, log: c.log, handler: deaf{}})
+	s, err := startServer(ctx, serverOptions{path: codex.path, args: codex.with("app-server"), dir: c.o.Dir, env: c.o.Env, log: c.log, handler: deaf{}})
 	if err != nil {
 		return "", fmt.Errorf("start codex: %w", err)
 	}

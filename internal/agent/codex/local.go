@@ -33,11 +33,11 @@ func (a *Agent) Local(ctx context.Context, h agent.Host, o agent.Options) error 
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	path, err := find(ctx, o.Path)
+	codex, err := find(ctx, o.Path)
 	if err != nil {
 		return notInstalled()
 	}
-	if v := versionOf(ctx, path); v.before(oldestLocal) {
+	if v := versionOf(ctx, codex); v.before(oldestLocal) {
 		return &agent.Failure{Kind: agent.BadArguments, Text: fmt.Sprintf("Codex at the terminal is followed by its hooks, which need version %d.%d.%d or newer: update it (npm install -g @openai/codex).", oldestLocal[0], oldestLocal[1], oldestLocal[2])}
 	}
 	t := &terminal{host: h, log: o.Logger, thread: o.Resume, wake: make(chan struct{}, 1)}
@@ -65,7 +65,7 @@ func (a *Agent) Local(ctx context.Context, h agent.Host, o agent.Options) error 
 		env = os.Environ()
 	}
 	err = child.Foreground{
-		Path: path, Args: localArguments(a.self, o), Dir: o.Dir, Terminal: o.Terminal,
+		Path: codex.path, Args: codex.with(localArguments(a.self, o)...), Dir: o.Dir, Terminal: o.Terminal,
 		Env: append(env[:len(env):len(env)], hook.PortVariable+"="+hooks.Port, hook.TokenVariable+"="+hooks.Token),
 	}.Run(ctx)
 	stop(reasonEnded)

@@ -3,6 +3,8 @@ package codex
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -257,5 +259,23 @@ func TestConversationNamedByThePersonIsNamedOnce(t *testing.T) {
 		if got := args[len(args)-len(c.want):]; !slices.Equal(got, c.want) || slices.Contains(args[2:], "resume") {
 			t.Errorf("%q becomes %q", c.args, args)
 		}
+	}
+}
+
+func TestNpmsScriptOnWindowsIsPassedBy(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	shim, node, script := filepath.Join(dir, "codex.CMD"), filepath.Join(dir, "node.exe"), filepath.Join(dir, "node_modules", "@openai", "codex", "bin", "codex.js")
+	write(t, shim, "")
+	if p := direct(shim); p.path != shim || len(p.args) != 0 {
+		t.Errorf("a script of somebody else's is started as %+v", p)
+	}
+	if err := os.MkdirAll(filepath.Dir(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	write(t, script, "")
+	write(t, node, "")
+	if p := direct(shim); p.path != node || !slices.Equal(p.with("app-server"), []string{script, "app-server"}) {
+		t.Errorf("npm's script is started as %+v", p)
 	}
 }
