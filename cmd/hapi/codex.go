@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"slices"
@@ -111,6 +112,12 @@ func parseCodex(args []string) (codexOptions, error) {
 		case "--model", "-m":
 			o.config.Model, err = value()
 			o.config.Model = session.NormaliseModel(o.config.Model)
+			o.rest = append(o.rest, args[at:i+1]...)
+		case "-a", "--ask-for-approval":
+			var policy string
+			if policy, err = value(); policy == "on-failure" {
+				err = errors.New("Codex has no --ask-for-approval on-failure any more: use on-request, untrusted or never")
+			}
 			o.rest = append(o.rest, args[at:i+1]...)
 		case "--model-reasoning-effort":
 			o.config.Effort, err = value()

@@ -238,6 +238,16 @@ func (t *turn) take(id string) {
 	t.takenOnce.Do(func() { close(t.taken) })
 }
 
+// isTaken says whether Codex works on the turn, or has.
+func (t *turn) isTaken() bool {
+	select {
+	case <-t.taken:
+		return true
+	default:
+		return false
+	}
+}
+
 // compact summarises the thread to make room.
 func (c *conversation) compact(ctx context.Context, p agent.Prompt) error {
 	c.mu.Lock()

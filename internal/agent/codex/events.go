@@ -94,11 +94,12 @@ func (c *conversation) notified(s *server, method string, params json.RawMessage
 }
 
 // isOf says whether a terminal event belongs to the turn: one that Codex has
-// interrupted may end late, and must not end the next.
+// interrupted may end late, and must not end the next. What comes before Codex has
+// taken the turn on is of an earlier one.
 func (c *conversation) isOf(t *turn, at *scope) (interrupted, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return t.interrupted, t.id == at.TurnID
+	return t.interrupted, t.isTaken() && t.id == at.TurnID
 }
 
 func (c *conversation) turnCompleted(t *turn, at *scope) {
@@ -154,7 +155,7 @@ func (c *conversation) threadFailed(t *turn, params json.RawMessage) {
 			Type string `json:"type"`
 		} `json:"status"`
 	}
-	if json.Unmarshal(params, &in) == nil && in.Status.Type == "systemError" {
+	if json.Unmarshal(params, &in) == nil && in.Status.Type == "systemError" && t.isTaken() {
 		t.failSoon(&turnError{Message: "Codex reports an error of the conversation", stumbled: true})
 	}
 }

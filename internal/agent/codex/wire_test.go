@@ -26,6 +26,16 @@ func init() {
 		f.notify("turn/completed", `{"thread_id":"T1","turn_id":"U1","turn":{"status":"failed","error":{"message":"no","codex_error_info":"cyberPolicy"}}}`)
 		f.next()
 	}
+	fakes["late failures"] = func(f *fake) { // of a turn before
+		r := f.next()
+		f.notify("thread/status/changed", `{"threadId":"T1","status":{"type":"systemError"}}`)
+		f.notify("error", `{"threadId":"T1","error":{"message":"of before"}}`)
+		f.notify("turn/completed", `{"threadId":"T1","turn":{"status":"failed","error":{"message":"of before"}}}`)
+		f.answer(r, `{"turn":{"id":"U2"}}`)
+		f.say("U2", "well")
+		f.end("U2", "completed")
+		f.next()
+	}
 	fakes["model notices"] = func(f *fake) {
 		f.begin("U1")
 		f.notify("model/rerouted", `{"threadId":"T1","turnId":"U1","fromModel":"m1","toModel":"m2","reason":"highRiskCyberActivity"}`)
@@ -83,6 +93,15 @@ func TestCodexMayWriteItsWordsInSnakeCase(t *testing.T) {
 	}
 	if !slices.Equal(rows, want) {
 		t.Errorf("the rows are\n%s\nwant\n%s", strings.Join(rows, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+func TestFailuresOfAnEarlierTurnDoNotEndTheNext(t *testing.T) {
+	t.Parallel()
+	conv, h := open(t, "late failures", agent.Options{})
+	h.prompt(conv, "hello")
+	if said := h.said("message"); !slices.Equal(said, []string{"well"}) {
+		t.Errorf("people were told %q", said)
 	}
 }
 
