@@ -105,22 +105,23 @@ func TestWhatIsSaidAtTheTerminalIsOnTheHub(t *testing.T) {
 func TestAMessageTakesOverAtTheEndOfTheTurn(t *testing.T) {
 	w := newWorld(t)
 	gate := make(chan struct{})
-	w.model.Script(modeltest.Slow("All of this is said before the takeover.", gate), modeltest.Text("Hello on the way."))
+	w.model.Script(modeltest.Slow("All of this is said before the takeover.", gate), modeltest.Text("So is this."), modeltest.Text("Hello on the way."))
 	v := newTerminal(t)
 	w.startAt(v, "--permission-mode", "acceptEdits")
 	v.shows(w, "accept edits on")
 	v.enter(w, "Take your time")
 	w.send("From the phone", "local-1") // before anybody was told of the turn
 	w.wait("the turn", func() bool { return w.detail().Thinking })
-	w.side(true) // it waits
+	v.enter(w, "And one more thing") // Claude keeps it until its turn has ended
+	w.side(true)                     // it waits
 	if !v.sees("accept edits on") {
 		t.Error("the turn was cut short")
 	}
 	close(gate)
 	w.waitSaid("Hello on the way.")
 	w.side(false)
-	w.once("Take your time", "All of this is said before the takeover.", "From the phone", "Hello on the way.")
-	if got := w.model.Requests()[1].All(); !strings.Contains(got, "All of this is said before the takeover.") {
+	w.once("Take your time", "All of this is said before the takeover.", "And one more thing", "So is this.", "From the phone", "Hello on the way.")
+	if got := w.model.Requests()[2].All(); !strings.Contains(got, "All of this is said before the takeover.") {
 		t.Errorf("the conversation was not carried on: %q", got)
 	}
 	if got := w.detail().PermissionMode; got != wire.ModeAcceptEdits {

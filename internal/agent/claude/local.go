@@ -36,6 +36,7 @@ func (a *Agent) Local(ctx context.Context, h agent.Host, o agent.Options) error 
 	t := &terminal{
 		agent: a, host: h, log: o.Logger, config: configDir(o.Env), native: o.Resume, mode: o.Config.PermissionMode,
 		model: o.Config.Model, calls: map[string]toolCall{}, asked: map[string]func(status, reason string){}, wake: make(chan struct{}, 1),
+		busy: busy{began: time.Now()},
 	}
 	t.open(o.Resume, o.Keyed)
 	hooks, err := hook.Serve(ctx, t.hook)
@@ -107,7 +108,35 @@ type terminal struct {
 	order   []string // ids of the calls without a result, the oldest first
 	waiting []hook.Event
 	asked   map[string]func(status, reason string)
+	busy    busy
 }
+
+// busy is what Claude has to do, or will have in a moment.
+type busy struct {
+	began     time.Time // Claude's start; what its transcript says of before is past
+	turn      bool      // between a prompt and its end
+	delegated bool      // what it started goes on without it
+	queued    int       // prompts that were entered in a turn, for when it has ended
+	ended     time.Time // the last turn
+}
+
+func (b *busy) now() bool { return b.turn || b.delegated || b.queued > 0 }
+
+// queue follows Claude's own queue.
+func (b *busy) queue(operation string) {
+	switch operation {
+	case "enqueue":
+		b.queued++
+	case "dequeue", "remove":
+		b.queued = max(0, b.queued-1)
+	default: // its person has taken all back
+		b.queued = 0
+	}
+}
+
+// takenWithin is how long Claude may take to begin with what was entered in a
+// turn that has ended. Other hooks of its person may hold it up meanwhile.
+const takenWithin = 2 * time.Minute
 
 // toolCall is a call whose result has not come.
 type toolCall struct {
@@ -188,20 +217,30 @@ func (t *terminal) hook(e hook.Event) {
 		if e.PromptID == "" || e.PromptID != t.told { // the transcript may be first
 			t.typed = &e
 		}
-		t.reading.Unlock()
+		t.busy.turn = true
 		t.host.Working(true)
+		t.reading.Unlock()
 	case "PermissionRequest":
 		t.reading.Lock()
 		t.waiting = append(t.waiting, e)
 		t.reading.Unlock()
 	case "Stop", "StopFailure":
 		t.catchUp(&e) // what was said comes before its end
-		t.host.Working(e.Delegated())
+		t.reading.Lock()
+		t.turnEnded(e.Delegated())
+		t.reading.Unlock()
 	}
 	select {
 	case t.wake <- struct{}{}:
 	default:
 	}
+}
+
+// turnEnded notes that Claude has finished with a prompt. The caller holds
+// reading.
+func (t *terminal) turnEnded(delegated bool) {
+	t.busy.turn, t.busy.delegated, t.busy.ended = false, delegated, time.Now()
+	t.host.Working(t.busy.now())
 }
 
 // catchUpWithin is how long the transcript may be behind what a hook says.
@@ -339,6 +378,10 @@ func (t *terminal) scan(atEnd bool) {
 		}
 	}
 	t.showWaiting()
+	if b := &t.busy; b.queued > 0 && !b.turn && !b.ended.IsZero() && time.Since(b.ended) > takenWithin {
+		b.queued = 0
+		t.host.Working(b.now())
+	}
 }
 
 // tell adds an entry to the conversation and follows what it says.
@@ -354,6 +397,9 @@ func (t *terminal) tell(e *entry) {
 		return
 	case "summary":
 		t.host.Suggested(e.Summary)
+		return
+	case "queue-operation":
+		t.queueMoved(e)
 		return
 	}
 	if r, ok := e.row(); ok {
@@ -432,7 +478,17 @@ func (t *terminal) interrupted() {
 	for id := range t.asked {
 		t.settle(id, wire.StatusCanceled, reasonAborted.Error())
 	}
-	t.host.Working(false)
+	t.turnEnded(false)
+}
+
+// queueMoved follows what its person entered while Claude worked: between two
+// turns it is in nobody's hands but Claude's.
+func (t *terminal) queueMoved(e *entry) {
+	if e.at.Before(t.busy.began) {
+		return
+	}
+	t.busy.queue(e.Operation)
+	t.host.Working(t.busy.now())
 }
 
 func (t *terminal) settle(id, status, reason string) {

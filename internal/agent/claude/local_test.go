@@ -3,6 +3,7 @@ package claude
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -97,6 +98,58 @@ func TestAPromptThatClaudeNeverWroteIsTold(t *testing.T) {
 	v.finish()
 	if want := []string{"Hello 1"}; !cmp.Equal(n.rows, want) || n.resumable != "" {
 		t.Errorf("told %q, resumable %q; want %q and nothing to resume", n.rows, n.resumable, want)
+	}
+}
+
+func TestClaudeWorksUntilItHasTakenWhatWasEnteredInATurn(t *testing.T) {
+	t.Parallel()
+	queue := func(operation string) string {
+		return fmt.Sprintf(`{"type":"queue-operation","operation":%q,"timestamp":"2026-08-01T10:00:00Z"}`+"\n", operation)
+	}
+	stop := hook.Event{Name: "Stop", SessionID: "s1"}
+	for name, c := range map[string]struct {
+		operations []string
+		works      bool
+		after      []string // the end of the turn
+	}{
+		"nothing entered":                     {},
+		"one waits, and is taken":             {[]string{"enqueue"}, true, []string{"dequeue"}},
+		"one was taken in the turn":           {[]string{"enqueue", "remove"}, false, nil},
+		"two wait, and are taken":             {[]string{"enqueue", "enqueue"}, true, []string{"dequeue", "dequeue"}},
+		"the person takes all back":           {[]string{"enqueue", "enqueue"}, true, []string{"popAll"}},
+		"more is taken than was ever waiting": {[]string{"dequeue"}, false, nil},
+	} {
+		v, n, main := observing(t)
+		v.hook(prompt(main, "1"))
+		appendTo(t, main, promptLine("1"))
+		for _, o := range c.operations {
+			appendTo(t, main, queue(o))
+		}
+		stop.Transcript = main
+		v.hook(stop)
+		if n.working != c.works {
+			t.Errorf("%s: after the turn it works: %v", name, n.working)
+		}
+		for _, o := range c.after {
+			appendTo(t, main, queue(o))
+		}
+		v.scan(false)
+		if n.working {
+			t.Errorf("%s: in the end it works", name)
+		}
+	}
+}
+
+func TestAQueueThatIsNeverTakenKeepsNobodyWaitingForEver(t *testing.T) {
+	t.Parallel()
+	v, n, main := observing(t)
+	v.hook(prompt(main, "1"))
+	appendTo(t, main, `{"type":"queue-operation","operation":"enqueue","timestamp":"2026-08-01T10:00:00Z"}`+"\n")
+	v.hook(hook.Event{Name: "Stop", SessionID: "s1", Transcript: main})
+	v.busy.ended = v.busy.ended.Add(-takenWithin)
+	v.scan(false)
+	if n.working {
+		t.Error("it works for ever")
 	}
 }
 

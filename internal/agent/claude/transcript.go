@@ -45,6 +45,7 @@ type entry struct {
 	Summary          string          `json:"summary"`
 	AITitle          string          `json:"aiTitle"`
 	CustomTitle      string          `json:"customTitle"`
+	Operation        string          `json:"operation"` // of Claude's own queue
 	Permission       struct {
 		Decision string `json:"decision"`
 	} `json:"permissionDecision"`
@@ -231,7 +232,7 @@ func (f *transcript) rewritten(file io.ReaderAt, size int64) bool {
 }
 
 // kinds are the lines we look at: the others, some of them huge, are not read.
-var kinds = [][]byte{[]byte(`"type":"user"`), []byte(`"type":"assistant"`), []byte(`"type":"system"`), []byte(`"type":"summary"`), []byte(`-title"`), []byte(`"type":"queued_command"`)}
+var kinds = [][]byte{[]byte(`"type":"user"`), []byte(`"type":"assistant"`), []byte(`"type":"system"`), []byte(`"type":"summary"`), []byte(`-title"`), []byte(`"type":"queued_command"`), []byte(`"type":"queue-operation"`)}
 
 func parseEntry(raw []byte, side string) *entry {
 	if !slices.ContainsFunc(kinds, func(kind []byte) bool { return bytes.Contains(raw, kind) }) {
