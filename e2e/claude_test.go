@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -12,8 +13,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"hapi/internal/agent/child"
+	"hapi/internal/hubclient"
 	"hapi/internal/modeltest"
 	"hapi/internal/wire"
 )
@@ -50,6 +53,36 @@ func TestTextTurn(t *testing.T) {
 		}
 		return m.Summary.Text == "Say hello" && m.Native != "" && len(m.Tools) > 0
 	})
+	w.model.Script(modeltest.Text("Aye."))
+	w.peerSays(`{"role":"user","content":{"type":"text","text":"And now?"},"meta":{"sentFrom":"bot","appendSystemPrompt":"Talk like a pirate."}}`)
+	w.waitSaid("Aye.")
+	told := slices.ContainsFunc(w.model.Requests(), func(r *modeltest.Request) bool {
+		return strings.Contains(string(r.System)+r.All(), "Talk like a pirate.") && strings.Contains(r.All(), "Hello from the model.")
+	})
+	if !told {
+		t.Error("the model was not told the peer's instructions in the same conversation")
+	}
+}
+
+// peerSays says a row as another program of the session's namespace.
+func (w *world) peerSays(row string) {
+	w.t.Helper()
+	client := hubclient.New(hubclient.Options{BaseURL: w.url(""), Token: w.accessToken()})
+	link := client.Link(w.detail(), hubclient.LinkOptions{})
+	link.Leave() // it is not the session's process
+	ctx, stop := context.WithCancel(w.t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = link.Run(ctx) // ends with ctx
+	}()
+	defer func() { stop(); <-ended }()
+	if err := link.Say(ctx, json.RawMessage(row), time.Time{}); err != nil {
+		w.t.Fatal(err)
+	}
+	if err := link.Flush(ctx); err != nil {
+		w.t.Fatal(err)
+	}
 }
 
 func TestToolIsRunOnceApproved(t *testing.T) {

@@ -256,6 +256,16 @@ func (w *world) startHubWith(env ...string) {
 
 func (w *world) signIn() string {
 	w.t.Helper()
+	var grant struct {
+		Token string `json:"token"`
+	}
+	w.post("/api/auth", map[string]string{"accessToken": w.accessToken()}, &grant)
+	return grant.Token
+}
+
+// accessToken is the hub's own.
+func (w *world) accessToken() string {
+	w.t.Helper()
 	raw, err := os.ReadFile(filepath.Join(w.home, "settings.json"))
 	if err != nil {
 		w.t.Fatal(err)
@@ -266,11 +276,7 @@ func (w *world) signIn() string {
 	if err := json.Unmarshal(raw, &settings); err != nil {
 		w.t.Fatal(err)
 	}
-	var grant struct {
-		Token string `json:"token"`
-	}
-	w.post("/api/auth", map[string]string{"accessToken": settings.Token}, &grant)
-	return grant.Token
+	return settings.Token
 }
 
 // startSession starts `hapi` in the project and waits until the hub knows it.

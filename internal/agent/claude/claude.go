@@ -57,19 +57,20 @@ type conversation struct {
 	given    prompts    // used by Prompt alone
 	starting sync.Mutex // one process at a time is started or ended
 
-	mu       sync.Mutex
-	config   agent.Config
-	rules    *rules
-	nativeID string
-	fork     bool
-	started  bool            // there has been a conversation: how it began does not count any more
-	proc     *process        // nil while there is none
-	made     agent.Overrides // proc was started for them
-	stale    bool            // proc was started for another configuration
-	turn     *turn
-	closed   bool
-	skills   []string // Claude's, as it said last; nil: it has not
-	tools    string   // the file that names the session's tools
+	mu         sync.Mutex
+	config     agent.Config
+	rules      *rules
+	nativeID   string
+	fork       bool
+	started    bool            // there has been a conversation: how it began does not count any more
+	proc       *process        // nil while there is none
+	noSnapshot bool            // Claude is too old to know snapshotFlag
+	made       agent.Overrides // proc was started for them
+	stale      bool            // proc was started for another configuration
+	turn       *turn
+	closed     bool
+	skills     []string // Claude's, as it said last; nil: it has not
+	tools      string   // the file that names the session's tools
 
 	taking sync.Mutex // guards taken and over of turns
 
@@ -123,6 +124,12 @@ func (c *conversation) Prompt(ctx context.Context, p agent.Prompt) error {
 		return err
 	}
 	err := c.attempt(ctx, p, name, text)
+	if old := (*agent.Failure)(nil); errors.As(err, &old) && old.Kind == agent.BadArguments && strings.Contains(old.Text, snapshotFlag) {
+		c.mu.Lock()
+		c.noSnapshot = true
+		c.mu.Unlock()
+		err = c.attempt(ctx, p, name, text)
+	}
 	var failed *badResume
 	if !errors.As(err, &failed) {
 		return err
@@ -442,6 +449,9 @@ func (c *conversation) arguments(o agent.Overrides, tools toolFlags, rest []stri
 	args := []string{"-p", "--output-format", "stream-json", "--verbose"}
 	args = append(args, inOneWord("--system-prompt", o.SystemPrompt)...)
 	args = append(args, inOneWord("--append-system-prompt", tools.prompt)...)
+	if !c.noSnapshot && o.SystemPrompt+o.AppendPrompt != "" {
+		args = append(args, snapshotFlag+"=off")
+	}
 	if c.config.Model != "" {
 		args = append(args, "--model", c.config.Model)
 	}
@@ -466,6 +476,10 @@ func (c *conversation) arguments(o agent.Overrides, tools toolFlags, rest []stri
 	args = append(args, "--input-format", "stream-json")
 	return append(args, inOneWord("--mcp-config", tools.file)...)
 }
+
+// snapshotFlag has Claude take instructions that are others than those its
+// conversation began with. Without it these are sent again, whatever it is given.
+const snapshotFlag = "--system-prompt-snapshot"
 
 // inOneWord is a flag with its value: what begins with a dash is not taken
 // for a flag then, nor the next word for another value. Without a value it is

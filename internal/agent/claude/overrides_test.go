@@ -50,7 +50,7 @@ func TestOverridesOfAMessageAreAppliedByAProcessOfTheirOwn(t *testing.T) {
 	want := [][]string{
 		slices.DeleteFunc(slices.Clone(plain), func(s string) bool { return s == "--resume=s1" }),
 		{
-			"-p", "--output-format", "stream-json", "--verbose", "--system-prompt=S", "--append-system-prompt=A", "--model", "opus", "--effort", "high",
+			"-p", "--output-format", "stream-json", "--verbose", "--system-prompt=S", "--append-system-prompt=A", "--system-prompt-snapshot=off", "--model", "opus", "--effort", "high",
 			"--permission-prompt-tool", "stdio", "--resume=s1", "--mine", "x", "--allowedTools=Read,Grep", "--disallowedTools=WebFetch", "--add-dir", "/more",
 			"--permission-mode", "default", "--fallback-model=sonnet", "--input-format", "stream-json",
 		},
