@@ -32,7 +32,7 @@ func newDoctor() *cobra.Command {
 		Use: "doctor", Short: "Look at everything hapi needs on this machine", Args: cobra.NoArgs,
 		Long: `Look at what hapi needs on this machine, and say what is wrong and what to do
 about it: the agents and their versions, the hub, the access token, the clock,
-permissions of files, and ports. No secret is shown.`,
+permissions of files, ports, and the processes of hapi. No secret is shown.`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			data, err := home.Open(os.LookupEnv)
 			if err != nil {
@@ -60,6 +60,8 @@ type finding struct {
 	Value   string `json:"value"`
 	Status  string `json:"status"` // ok, note, warning, problem
 	Advice  string `json:"advice,omitempty"`
+
+	Process *hapiProcess `json:"process,omitempty"` // for programs
 }
 
 // How a finding is.
@@ -78,7 +80,7 @@ type doctor struct {
 }
 
 func (d *doctor) add(section, name, value, status, advice string) {
-	d.findings = append(d.findings, finding{section, name, value, status, advice})
+	d.findings = append(d.findings, finding{Section: section, Name: name, Value: value, Status: status, Advice: advice})
 }
 
 // examine looks at everything.
@@ -90,6 +92,7 @@ func examine(ctx context.Context, data *home.Home) []finding {
 	d.settings()
 	d.hub(ctx)
 	d.runner(ctx)
+	d.processes(ctx)
 	d.agents(ctx)
 	d.logs()
 	return d.findings
@@ -245,6 +248,20 @@ func (d *doctor) runner(ctx context.Context) {
 	d.add("Runner", "state", fmt.Sprintf("running, pid %d, version %s", status.PID, c.State.Version), fine, "")
 	if status.Problem != "" {
 		d.add("Runner", "hub", status.Problem, problem, "see hapi runner logs")
+	}
+}
+
+func (d *doctor) processes(ctx context.Context) {
+	list, err := hapiProcesses(ctx, d.data)
+	if err != nil {
+		d.add("Processes", "list", err.Error(), warning, "")
+		return
+	}
+	if len(list) == 0 {
+		d.add("Processes", "hapi", "none but this one", fine, "")
+	}
+	for _, p := range list {
+		d.findings = append(d.findings, finding{Section: "Processes", Name: string(p.Kind), Value: p.String(), Status: fine, Process: &p})
 	}
 }
 

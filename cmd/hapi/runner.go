@@ -334,15 +334,19 @@ func stopRunner(cmd *cobra.Command) error {
 
 func newRunnerStatus() *cobra.Command {
 	var asJSON bool
-	cmd := &cobra.Command{Use: "status", Short: "Say how the runner is", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
+	cmd := &cobra.Command{Use: "status", Short: "Say how the runner is, and list the processes of hapi on this machine", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
 		out := cmd.OutOrStdout()
-		_, c, status, err := dialRunner(cmd.Context())
+		data, c, status, err := dialRunner(cmd.Context())
 		if err != nil && !errors.Is(err, control.ErrNotRunning) {
 			return err
 		}
 		running := err == nil
+		processes, err := hapiProcesses(cmd.Context(), data)
+		if err != nil {
+			return err
+		}
 		if asJSON {
-			v := map[string]any{"running": running}
+			v := map[string]any{"running": running, "processes": processes}
 			if running {
 				v["pid"], v["connected"], v["problem"], v["sessions"] = status.PID, status.Connected, status.Problem, status.Sessions
 				v["hub"], v["version"], v["startTime"], v["workspaceRoots"], v["log"] = c.State.APIURL, c.State.Version, c.State.StartTime, append([]string{}, c.State.Roots...), c.State.LogPath
@@ -351,6 +355,7 @@ func newRunnerStatus() *cobra.Command {
 		}
 		if !running {
 			fmt.Fprintln(out, "No runner is running. Start one with `hapi runner start`.")
+			printProcesses(out, processes)
 			return nil
 		}
 		fmt.Fprintf(out, "Runner: running (pid %d, version %s, since %s)\nHub: %s (%s)\nSessions: %d\n",
@@ -359,6 +364,7 @@ func newRunnerStatus() *cobra.Command {
 			fmt.Fprintln(out, "Workspace root:", root)
 		}
 		fmt.Fprintln(out, "Log:", c.State.LogPath)
+		printProcesses(out, processes)
 		return nil
 	}}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "print JSON")
