@@ -29,7 +29,7 @@ import (
 func newDoctor() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use: "doctor", Short: "Look at everything hapi needs on this machine", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Look at everything hapi needs on this machine", Args: onlyCommands,
 		Long: `Look at what hapi needs on this machine, and say what is wrong and what to do
 about it: the agents and their versions, the hub, the access token, the clock,
 permissions of files, ports, and the processes of hapi. No secret is shown.`,

@@ -21,6 +21,15 @@ func group(cmd *cobra.Command) *cobra.Command {
 	return cmd
 }
 
+// onlyCommands is for a command that does something of its own, has others, and
+// takes no further words.
+func onlyCommands(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return noSuchCommand(cmd, args[0])
+	}
+	return nil
+}
+
 // noSuchCommand says that a command has none of this name, and which is meant.
 func noSuchCommand(cmd *cobra.Command, word string) error {
 	hint := ""
@@ -92,13 +101,15 @@ func newUnavailable() []*cobra.Command {
 		if instead == noAdapter {
 			text = "This hapi has no command for the agent %s.\n%s\n"
 		}
-		all = append(all, &cobra.Command{
+		cmd := &cobra.Command{
 			Use: name, Hidden: true, DisableFlagParsing: true,
 			RunE: func(cmd *cobra.Command, _ []string) error {
 				fmt.Fprintf(cmd.ErrOrStderr(), text, name, instead)
 				return exitCode(1)
 			},
-		})
+		}
+		cmd.SetHelpFunc(func(cmd *cobra.Command, _ []string) { fmt.Fprintf(cmd.OutOrStdout(), text, name, instead) })
+		all = append(all, cmd)
 	}
 	return all
 }

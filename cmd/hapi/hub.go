@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"strconv"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -17,21 +18,43 @@ import (
 
 func newHub() *cobra.Command {
 	var flags home.HubFlags
+	var relay bool
 	cmd := &cobra.Command{
-		Use: "hub", Aliases: []string{"server"}, Short: "Run the hub", Args: cobra.NoArgs,
+		Use: "hub", Aliases: []string{"server"}, Short: "Run the hub", Args: onlyCommands,
 		Long: `Run the hub: it keeps the conversations of your agents and relays them to your
 devices. It runs until it is interrupted.
 
 Settings come from flags, then the environment (HAPI_HOME, HAPI_LISTEN_HOST,
 HAPI_LISTEN_PORT, HAPI_PUBLIC_URL, CORS_ORIGINS, CLI_API_TOKEN, DB_PATH), then
 settings.json in the data directory, then defaults.`,
-		RunE: func(cmd *cobra.Command, _ []string) error { return runHub(cmd, flags) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if relay {
+				fmt.Fprintln(cmd.ErrOrStderr(), noTunnel)
+			}
+			return runHub(cmd, flags)
+		},
 	}
 	cmd.AddCommand(newHubBackup(), newHubCheck(), newHubPrune(), newHubImport())
 	cmd.Flags().StringVar(&flags.Host, "host", "", "address to listen on (default 127.0.0.1)")
 	cmd.Flags().StringVar(&flags.Port, "port", "", "port to listen on (default 3006)")
+	for name, on := range map[string]bool{"relay": true, "no-relay": false} { // the last one counts
+		cmd.Flags().BoolFunc(name, "", func(text string) error {
+			given, err := strconv.ParseBool(text)
+			relay = given == on
+			return err
+		})
+		_ = cmd.Flags().MarkHidden(name) // it was made just now
+	}
 	return cmd
 }
+
+// noTunnel is for those who started another program of this kind with --relay.
+// The hub runs all the same, as it does there when a tunnel fails.
+const noTunnel = `Warning: this hapi has no relay: --relay opens no tunnel, and nothing makes the
+hub reachable from outside. Reach it by a VPN (Tailscale, WireGuard), by your own
+reverse proxy with HTTPS, or by a tunnel that you run beside it (cloudflared), and
+set HAPI_PUBLIC_URL to that address. See docs/security.md, "How to put it on a
+network". --no-relay, or neither, ends this warning.`
 
 func runHub(cmd *cobra.Command, flags home.HubFlags) error {
 	ctx, out := cmd.Context(), cmd.OutOrStdout()

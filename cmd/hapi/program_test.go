@@ -68,6 +68,7 @@ func TestWhatTheProgramSaysAndHowItEnds(t *testing.T) {
 		{"--help", 0, "ping-peer", ""},
 		{"help", 0, "Available Commands", ""},
 		{"help opencode", 0, "--permission-mode MODE       default, plan, yolo", ""},
+		{"help connect", 0, "direct-connect", ""},
 		{"help nosuch", 1, "", `no command "nosuch"`},
 		{"completion bash", 0, "complete -o default", ""},
 		{"completion nosh", 1, "", `no command "nosh"`},
@@ -89,7 +90,11 @@ func TestWhatTheProgramSaysAndHowItEnds(t *testing.T) {
 		{"runner stop-session", 1, "", "wants the ID"},
 		{"runner start --workspace-root /no/such", 1, "", "does not exist"},
 		{"doctor clean", 0, "nothing to clean up", ""},
-		{"doctor clen", 1, "", "unknown command"},
+		{"doctor clen", 1, "", "hapi doctor clean"},
+		{"hub beckup", 1, "", "hapi hub backup"},
+		{"hub --relay beckup", 1, "", "hapi hub backup"},
+		{"hub --no-relay --relay --port x", 1, "", "reverse proxy with HTTPS"},
+		{"hub --relay=maybe", 1, "", "invalid"},
 		{"hub --nosuch", 1, "", "unknown flag"},
 		{"hub --port x", 1, "", "not a number"},
 		{"mcp", 2, "", "--url"},
@@ -115,6 +120,14 @@ func TestWhatTheProgramSaysAndHowItEnds(t *testing.T) {
 		if code != tt.code || !strings.Contains(out, tt.out) || !strings.Contains(bad, tt.bad) || tt.bad == "" && bad != "" {
 			t.Errorf("hapi %s ends with %d, want %d, says\n%s\nand complains\n%s", tt.args, code, tt.code, out, bad)
 		}
+	}
+}
+
+func TestWhatIsAskedForLastCountsForTheRelay(t *testing.T) {
+	t.Parallel()
+	m := newMachine(t)
+	if _, _, bad := m.hapi("", "hub", "--relay", "--no-relay", "--port", "x"); strings.Contains(bad, "relay") || !strings.Contains(bad, "not a number") {
+		t.Errorf("it complains\n%s", bad)
 	}
 }
 
