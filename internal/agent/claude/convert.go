@@ -77,20 +77,27 @@ func (c *converter) restart(session string) {
 	clear(c.sides)
 }
 
+// Context windows, in tokens, until Claude says them; and how models are called
+// that have the wide one.
 const (
 	window     = 200_000
 	wideWindow = 1_000_000
+	wide       = "[1m]"
 )
 
-// begin takes over what a starting turn says.
-func (c *converter) begin(l *line) {
+// begin takes over what a starting turn says. chosen is the model as a person
+// calls it.
+func (c *converter) begin(l *line, chosen string) {
 	if l.SessionID != c.session {
 		c.restart(l.SessionID)
 	}
 	c.model = l.Model
+	if strings.HasSuffix(chosen, wide) && !strings.HasSuffix(c.model, wide) { // Claude does not say it of every model
+		c.model += wide
+	}
 	if c.windows[c.model] == 0 {
 		c.windows[c.model] = window
-		if strings.HasSuffix(c.model, "[1m]") {
+		if strings.HasSuffix(c.model, wide) {
 			c.windows[c.model] = wideWindow
 		}
 	}
@@ -460,9 +467,13 @@ func (c *converter) summary(l *line) record {
 		var u struct {
 			Window int64 `json:"contextWindow"`
 		}
-		if json.Unmarshal(raw, &u) == nil && u.Window > 0 {
-			c.windows[model] = u.Window
+		if json.Unmarshal(raw, &u) != nil || u.Window <= 0 {
+			continue
 		}
+		if model+wide == c.model {
+			model = c.model
+		}
+		c.windows[model] = u.Window
 	}
 	parent := c.parent
 	r := c.base(l, "system")

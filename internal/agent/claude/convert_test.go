@@ -67,7 +67,7 @@ func convertAll(t *testing.T, path string) (all []json.RawMessage) {
 			t.Fatal(err)
 		}
 		if l.Type == "system" && l.Subtype == "init" {
-			c.begin(l)
+			c.begin(l, "")
 		}
 		for _, r := range c.records(l) {
 			all = append(all, r.Content)
@@ -110,4 +110,33 @@ func steady(t *testing.T, records []json.RawMessage) []any {
 		all = append(all, r)
 	}
 	return all
+}
+
+func TestTheWindowIsTheChosenModelsUntilClaudeSaysIt(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		model, chosen string
+		first, then   int64
+	}{
+		{"claude-f", "", 200_000, 500_000},
+		{"claude-f", "fable[1m]", 1_000_000, 500_000},
+		{"claude-f[1m]", "", 1_000_000, 500_000},
+	} {
+		c := newConverter("/home/dev/project", "")
+		l := &line{}
+		l.Model = test.model
+		c.begin(l, test.chosen)
+		if got := c.windows[c.model]; got != test.first {
+			t.Errorf("%+v: at first %d", test, got)
+		}
+		ended, err := parseLine([]byte(`{"type":"result","modelUsage":{"claude-f":{"contextWindow":500000}}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.summary(ended)
+		c.begin(l, test.chosen)
+		if got := c.windows[c.model]; got != test.then {
+			t.Errorf("%+v: then %d", test, got)
+		}
+	}
 }

@@ -29,7 +29,7 @@ func FuzzLines(f *testing.F) {
 				continue
 			}
 			if l.Type == "system" && l.Subtype == "init" {
-				c.begin(l)
+				c.begin(l, "")
 			}
 			for _, r := range c.records(l) {
 				if !json.Valid(r.Content) {

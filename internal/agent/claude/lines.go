@@ -189,8 +189,9 @@ func (c *conversation) learn(l *line) {
 	if fresh {
 		c.nativeID, c.fork = l.SessionID, false
 	}
+	chosen := c.config.Model
 	c.mu.Unlock()
-	c.convert.begin(l)
+	c.convert.begin(l, chosen)
 	if noAuto {
 		c.modeChanged(l.PermissionMode)
 		c.host.Emit(notice("Claude does not offer auto mode with this model. It asks before it acts."))
