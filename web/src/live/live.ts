@@ -69,7 +69,10 @@ export class Live {
     window.addEventListener('online', this.outbox.flush)
     window.addEventListener('pagehide', this.#persistNow)
     this.#unsubscribe = this.queries.getQueryCache().subscribe((event) => {
-      if (event.type === 'updated' && (event.query.queryKey[0] === 'sessions' || event.query.queryKey[0] === 'machines')) this.#persistSoon()
+      if (event.type !== 'updated') return
+      const [key] = event.query.queryKey as readonly unknown[]
+      if (key === 'sessions') this.outbox.onList(this.queries.getQueryData<SessionSummary[]>(keys.sessions) ?? [])
+      if (key === 'sessions' || key === 'machines') this.#persistSoon()
     })
   }
 

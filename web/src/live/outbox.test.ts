@@ -91,6 +91,36 @@ test('what an absent agent missed goes out when it is there again', async () => 
   expect(new Set(sent)).toEqual(new Set([entry.localId]))
 })
 
+const inactive = () => Response.json({ error: 'Session is inactive', code: 'session_inactive' }, { status: 409 })
+
+test('an agent that comes back by itself while it is asked for gets what it missed', async () => {
+  let active = false
+  const sent = network(
+    () => (active ? Response.json({ ok: true }) : inactive()),
+    () => {
+      active = true
+      outbox.onEvent({ type: 'session-updated', sessionId: 's1', data: { active: true } })
+      return Response.json({ error: 'No machine online', code: 'no_machine_online' }, { status: 409 })
+    },
+  )
+  const outbox = newOutbox()
+  const entry = await outbox.add('s1', message)
+  await settled(outbox, 'sent')
+  expect(sent).toContain(entry.localId)
+})
+
+test('an agent that no event told of gets what it missed once a list has it', async () => {
+  let active = false
+  network(() => (active ? Response.json({ ok: true }) : inactive()))
+  const outbox = newOutbox()
+  outbox.onList([{ id: 's1', active: true }]) // remembered, from before the hub went
+  await outbox.add('s1', message)
+  await settled(outbox, 'failed')
+  active = true
+  outbox.onList([{ id: 's1', active: true }])
+  await settled(outbox, 'sent')
+})
+
 test.each([
   [new HubError('', 0), true],
   [new HubError('', 503), true],

@@ -19,6 +19,8 @@ export class Outbox {
   #hub: Hub
   #entries: readonly OutboxEntry[] = []
   #listeners = new Set<() => void>()
+  /** Sessions whose agent is there, as far as the hub said so since it last refused a message to them. */
+  #present = new Set<string>()
   #running = false
   #retry: ReturnType<typeof setTimeout> | null = null
   #attempt = 0
@@ -84,8 +86,17 @@ export class Outbox {
     else if ((event.type === 'session-updated' || event.type === 'session-added') && event.data?.active === true) this.#onActive(event.sessionId)
   }
 
+  /** A list of sessions says the same, where no event did: the agent may have come back before the stream. */
+  onList(sessions: readonly { id: string; active: boolean }[]) {
+    for (const s of sessions) {
+      if (!s.active) this.#present.delete(s.id)
+      else if (!this.#present.has(s.id)) this.#onActive(s.id)
+    }
+  }
+
   /** The agent is there again, be it by itself as after a restart of the hub: what it missed goes out. */
   #onActive(sessionId: string) {
+    this.#present.add(sessionId)
     for (const e of this.#entries) if (e.sessionId === sessionId && e.state === 'failed' && e.inactive) void this.retry(e.localId)
   }
 
@@ -149,6 +160,7 @@ export class Outbox {
         if (this.#entries.some((e) => e.localId === entry.localId)) await this.#put({ ...entry, state: 'sent' })
       } catch (error) {
         const inactive = error instanceof HubError && error.code === 'session_inactive'
+        if (inactive) this.#present.delete(entry.sessionId)
         if (isTransient(error)) blocked.add(entry.sessionId)
         else if (inactive && !entry.resumed) await this.#resume(entry, blocked)
         else await this.#put({ ...entry, state: 'failed', error: errorText(error), inactive })
@@ -162,7 +174,8 @@ export class Outbox {
       const { sessionId } = await api.resume(this.#hub, entry.sessionId)
       await this.#put({ ...entry, sessionId, resumed: true })
     } catch (error) {
-      if (error instanceof HubError && error.unreachable) blocked.add(entry.sessionId)
+      const back = this.#present.has(entry.sessionId) // by itself, while we asked for it
+      if (back || (error instanceof HubError && error.unreachable)) blocked.add(entry.sessionId)
       else await this.#put({ ...entry, state: 'failed', error: errorText(error), inactive: true })
     }
   }
