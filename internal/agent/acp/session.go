@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -325,12 +324,10 @@ func (c *conversation) modeMoved(n *native, id string) {
 	}
 }
 
-var placeholderTitle = regexp.MustCompile(`(?i)^(|untitled|new session|(new|child) session - \d{4}-\d\d-\d\d.*)$`)
-
 // titled passes the agent's own title on.
 func (c *conversation) titled(title string) (good bool) {
 	title = strings.Join(strings.Fields(title), " ")
-	if placeholderTitle.MatchString(title) {
+	if agent.IsPlaceholderTitle(title) {
 		return false
 	}
 	c.mu.Lock()

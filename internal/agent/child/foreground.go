@@ -30,6 +30,9 @@ func (e *Exit) Error() string {
 	return fmt.Sprintf("Process exited with code: %d", e.Code)
 }
 
+// Hangup says whether the program ended because its terminal has gone.
+func (e *Exit) Hangup() bool { return e.Signal == "SIGHUP" || e.Code == 129 }
+
 // leaveWithin is how long a program may take to put its affairs in order after
 // it was asked to end; then it is killed.
 const leaveWithin = 5 * time.Second

@@ -78,7 +78,7 @@ func (a *Agent) Local(ctx context.Context, h agent.Host, o agent.Options) error 
 
 // explain says why Claude ended. When its terminal goes, so does its session.
 func (t *terminal) explain(exit *child.Exit) error {
-	if exit.Signal == "SIGHUP" || exit.Code == 129 {
+	if exit.Hangup() {
 		return nil
 	}
 	return &agent.Failure{Kind: agent.Crashed, Text: exit.Error()}
@@ -110,33 +110,6 @@ type terminal struct {
 	asked   map[string]func(status, reason string)
 	busy    busy
 }
-
-// busy is what Claude has to do, or will have in a moment.
-type busy struct {
-	began     time.Time // Claude's start; what its transcript says of before is past
-	turn      bool      // between a prompt and its end
-	delegated bool      // what it started goes on without it
-	queued    int       // prompts that were entered in a turn, for when it has ended
-	ended     time.Time // the last turn
-}
-
-func (b *busy) now() bool { return b.turn || b.delegated || b.queued > 0 }
-
-// queue follows Claude's own queue.
-func (b *busy) queue(operation string) {
-	switch operation {
-	case "enqueue":
-		b.queued++
-	case "dequeue", "remove":
-		b.queued = max(0, b.queued-1)
-	default: // its person has taken all back
-		b.queued = 0
-	}
-}
-
-// takenWithin is how long Claude may take to begin with what was entered in a
-// turn that has ended. Other hooks of its person may hold it up meanwhile.
-const takenWithin = 2 * time.Minute
 
 // toolCall is a call whose result has not come.
 type toolCall struct {

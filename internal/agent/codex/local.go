@@ -76,7 +76,7 @@ func (a *Agent) Local(ctx context.Context, h agent.Host, o agent.Options) error 
 	t.finish()
 	var exit *child.Exit
 	switch {
-	case errors.As(err, &exit) && (exit.Signal == "SIGHUP" || exit.Code == 129): // its terminal has gone
+	case errors.As(err, &exit) && exit.Hangup():
 		return nil
 	case errors.As(err, &exit):
 		return &agent.Failure{Kind: agent.Crashed, Text: exit.Error()}

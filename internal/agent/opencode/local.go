@@ -90,7 +90,7 @@ func run(ctx context.Context, path string, args []string, server *api.Server, h 
 	m.finish()
 	var exit *child.Exit
 	switch {
-	case errors.As(err, &exit) && (exit.Signal == "SIGHUP" || exit.Code == 129): // its terminal has gone
+	case errors.As(err, &exit) && exit.Hangup():
 		return nil
 	case errors.As(err, &exit):
 		return &agent.Failure{Kind: agent.Crashed, Text: exit.Error()}

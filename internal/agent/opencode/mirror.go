@@ -2,11 +2,11 @@ package opencode
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
@@ -163,13 +163,11 @@ func (m *mirror) adopt(id string, since int64) {
 	m.host.Resumable(id)
 }
 
-var placeholder = regexp.MustCompile(`(?i)^(|untitled|new session|(new|child) session - \d{4}-\d\d-\d\d.*)$`)
-
 // titled passes OpenCode's own title on. That of a conversation that goes on is
 // known.
 func (m *mirror) titled(title string) {
 	title = strings.Join(strings.Fields(title), " ")
-	if title == m.title || placeholder.MatchString(title) {
+	if title == m.title || agent.IsPlaceholderTitle(title) {
 		return
 	}
 	known := m.title == "" && m.native == m.o.Resume && !m.history
@@ -275,11 +273,11 @@ func (m *mirror) request(kind string, properties json.RawMessage) {
 	if json.Unmarshal(properties, &p) != nil || p.SessionID != m.native && !m.children[p.SessionID] {
 		return
 	}
-	r := agent.PermissionRequest{ID: wire.RequestID(first(p.Tool.CallID, p.ID)), Tool: first(p.Permission, p.Type), Arguments: p.Metadata}
+	r := agent.PermissionRequest{ID: wire.RequestID(cmp.Or(p.Tool.CallID, p.ID)), Tool: cmp.Or(p.Permission, p.Type), Arguments: p.Metadata}
 	if c, ok := m.calls[p.Tool.CallID]; ok {
 		r.Tool, r.Arguments = c.name, c.input
 	}
-	answered := first(p.RequestID, p.ID)
+	answered := cmp.Or(p.RequestID, p.ID)
 	switch kind {
 	case "permission.asked", "permission.updated":
 		m.observe(p.ID, r)
@@ -288,7 +286,7 @@ func (m *mirror) request(kind string, properties json.RawMessage) {
 		m.observe(p.ID, r)
 	case "permission.replied":
 		status := wire.StatusApproved
-		if reply := first(p.Reply, p.Response); reply != "once" && reply != "always" {
+		if reply := cmp.Or(p.Reply, p.Response); reply != "once" && reply != "always" {
 			status = wire.StatusDenied
 		}
 		m.settle(answered, status, "")
@@ -334,13 +332,4 @@ func (m *mirror) notice(text string) { m.host.Emit(event(text)) }
 
 func event(text string) agent.Record {
 	return agent.Event(map[string]any{"type": "message", "message": text})
-}
-
-func first(list ...string) string {
-	for _, s := range list {
-		if s != "" {
-			return s
-		}
-	}
-	return ""
 }

@@ -2,6 +2,7 @@ package opencode
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -145,7 +146,7 @@ func (m *mirror) adoptConfig(i *info) {
 	}
 	newModel := model != "" && m.config.Model != "" && model != m.config.Model
 	newEffort := i.Model.Variant != "" && m.config.Effort != "" && i.Model.Variant != m.config.Effort
-	m.config.Model, m.config.Effort = first(model, m.config.Model), first(i.Model.Variant, m.config.Effort)
+	m.config.Model, m.config.Effort = cmp.Or(model, m.config.Model), cmp.Or(i.Model.Variant, m.config.Effort)
 	if newModel || newEffort {
 		m.host.Configured(func(c *agent.Config) {
 			if newModel {
@@ -334,11 +335,11 @@ func (m *mirror) conclude() {
 		}
 		switch failed := said.Error; {
 		case failed != nil && said.summarises():
-			m.tell(said, id+":end", event("Compaction failed: "+first(api.OneLine(failed.Data.Message), failed.Name)))
+			m.tell(said, id+":end", event("Compaction failed: "+cmp.Or(api.OneLine(failed.Data.Message), failed.Name)))
 		case failed != nil && failed.Name == "MessageAbortedError":
 			m.tell(said, id+":end", event("Aborted by user"))
 		case failed != nil:
-			m.tell(said, id+":end", event("OpenCode could not finish: "+first(api.OneLine(failed.Data.Message), failed.Name)))
+			m.tell(said, id+":end", event("OpenCode could not finish: "+cmp.Or(api.OneLine(failed.Data.Message), failed.Name)))
 		case said.summarises() && said.Time.Completed > 0:
 			m.tell(said, id+":end", event("Compaction completed"))
 		}
